@@ -1,0 +1,238 @@
+// This Source Code Form is subject to the terms of the Mozilla Public License, v. 2.0.
+// If a copy of the MPL was not distributed with this file, You can obtain one at https://mozilla.org/MPL/2.0/.
+//! The inventory: what is. Every fact says where it was learnt and when; what could not be learnt is said too.
+
+use std::net::IpAddr;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use crate::secret::SecretRef;
+use crate::time::Timestamp;
+
+pub const KIND: &str = "triton.inventory/1";
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Inventory {
+    pub kind: String,
+    pub taken_at: Timestamp,
+    /// Server it was taken on.
+    pub taken_on: Uuid,
+    pub dc: Datacenter,
+    /// Everything that was asked, and whether it answered.
+    pub sources: Vec<Source>,
+    pub servers: Vec<Server>,
+    /// SAPI's services.
+    pub services: Vec<Service>,
+    /// Core zones, in full, live or lost.
+    pub instances: Vec<Instance>,
+    /// All other VMs, as counts.
+    pub other_vms: Vec<OtherVms>,
+    pub networks: Vec<Network>,
+    pub images: Vec<Image>,
+    /// Restore points on this headnode.
+    pub restore_points: Vec<RestorePoint>,
+    pub fences: Vec<Fence>,
+    /// What the gatherer noticed, such as two facts that contradict each other.
+    pub warnings: Vec<String>,
+    /// Fields of a newer version, kept as they came.
+    #[serde(flatten)]
+    pub rest: Map<String, Value>,
+}
+
+/// Where a fact comes from, and when it was true.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Learnt {
+    /// `sapi`, `vmapi`, `vmadm@headnode1`, `restore-data/<server>/<generation>`...
+    pub from: String,
+    pub at: Timestamp,
+}
+
+impl Learnt {
+    pub fn new(from: impl Into<String>, at: Timestamp) -> Learnt {
+        Learnt {
+            from: from.into(),
+            at,
+        }
+    }
+
+    /// True when nothing live said so.
+    pub fn from_restore_data(&self) -> bool {
+        self.from.starts_with("restore-data/")
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Datacenter {
+    pub name: String,
+    pub dns_domain: String,
+    /// Owner of the core zones (`ufds_admin_uuid`).
+    pub admin_owner: Option<Uuid>,
+    /// UUID of the SAPI application `sdc`.
+    pub sapi_app: Option<Uuid>,
+    pub learnt: Learnt,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Source {
+    /// As in [`Learnt::from`].
+    pub name: String,
+    /// URL, host or path that was asked.
+    pub asked: String,
+    pub answered: bool,
+    pub at: Timestamp,
+    /// Why not, in the other side's words.
+    pub why: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Server {
+    pub uuid: Uuid,
+    pub hostname: String,
+    pub admin_ip: Option<IpAddr>,
+    pub headnode: bool,
+    pub setup: bool,
+    /// CNAPI's word: `running`, `unknown`, `rebooting`. Absent when CNAPI was not reached.
+    pub status: Option<String>,
+    /// Whether it answered us just now, by ssh. Absent when it was not asked.
+    pub answers: Option<bool>,
+    pub platform: Option<String>,
+    /// NIC tags it provides, where known.
+    pub nic_tags: Option<Vec<String>>,
+    /// Nameservers of its global zone, where known.
+    pub resolvers: Option<Vec<IpAddr>>,
+    pub learnt: Learnt,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Service {
+    pub uuid: Uuid,
+    pub name: String,
+    pub learnt: Learnt,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Instance {
+    pub uuid: Uuid,
+    /// Core service, from `tags.smartdc_role`.
+    pub service: String,
+    /// Absent where SAPI has none (old `sapi0`) and no machine told it.
+    pub alias: Option<String>,
+    pub server: Option<Uuid>,
+    pub image: Option<Uuid>,
+    /// State of the zone as last seen: `running`, `stopped`...
+    pub state: Option<String>,
+    pub nics: Vec<Nic>,
+    /// It has a dataset `zones/<uuid>/data`.
+    pub delegate_dataset: bool,
+    /// `dns_domain` of the VM.
+    pub dns_domain: Option<String>,
+    /// Its `vmadm get` payload in restore data.
+    pub payload: Option<SecretRef>,
+    /// Its SAPI instance record in restore data.
+    pub sapi_record: Option<SecretRef>,
+    /// Who knows it now: SAPI and VMAPI, where they answered.
+    pub in_sapi: Option<bool>,
+    pub in_vmapi: Option<bool>,
+    /// Most trusted source first: live API, the machine itself, restore data.
+    pub learnt: Vec<Learnt>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Nic {
+    /// With colons.
+    pub mac: String,
+    pub ip: Option<IpAddr>,
+    pub nic_tag: String,
+    pub network: Option<Uuid>,
+    pub primary: bool,
+    /// `net0`, `net1`...
+    pub interface: Option<String>,
+    /// `dhcp_server`, `allow_ip_spoofing`...: what NAPI or vmadm must be told again.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub properties: Map<String, Value>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct OtherVms {
+    pub server: Uuid,
+    pub count: u64,
+    pub running: u64,
+    pub learnt: Learnt,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Network {
+    pub uuid: Uuid,
+    pub name: String,
+    pub nic_tag: String,
+    pub subnet: String,
+    pub resolvers: Vec<IpAddr>,
+    pub learnt: Learnt,
+}
+
+/// An image, and where it is installed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Image {
+    pub uuid: Uuid,
+    pub name: String,
+    pub version: String,
+    pub origin: Option<Uuid>,
+    /// Server on which it is installed.
+    pub server: Uuid,
+    pub learnt: Learnt,
+}
+
+/// A delegate dataset of another headnode's zone, whole, as of a moment.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct RestorePoint {
+    /// Server that the zone was on.
+    pub server: Uuid,
+    pub vm: Uuid,
+    /// Dataset on this headnode.
+    pub dataset: String,
+    /// Snapshot name, without the dataset.
+    pub snapshot: String,
+    pub guid: String,
+    /// Until when its data is that of the source.
+    pub as_of: Timestamp,
+    /// Bytes it refers to.
+    pub bytes: u64,
+    pub learnt: Learnt,
+}
+
+/// A server declared dead, with the VMs that were replaced.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Fence {
+    pub server: Uuid,
+    pub epoch: u64,
+    pub vms: Vec<Uuid>,
+    pub learnt: Learnt,
+}
+
+impl Inventory {
+    /// A server by hostname or UUID.
+    pub fn server(&self, name: &str) -> Option<&Server> {
+        self.servers
+            .iter()
+            .find(|s| s.hostname == name || s.uuid.to_string() == name)
+    }
+
+    pub fn server_by_uuid(&self, uuid: Uuid) -> Option<&Server> {
+        self.servers.iter().find(|server| server.uuid == uuid)
+    }
+
+    /// The newest restore point of a zone.
+    pub fn newest_restore_point(&self, vm: Uuid) -> Option<&RestorePoint> {
+        self.restore_points
+            .iter()
+            .filter(|p| p.vm == vm)
+            .max_by_key(|p| p.as_of)
+    }
+
+    pub fn network_named(&self, name: &str) -> Option<&Network> {
+        self.networks.iter().find(|network| network.name == name)
+    }
+}

@@ -1,0 +1,230 @@
+// This Source Code Form is subject to the terms of the Mozilla Public License, v. 2.0.
+// If a copy of the MPL was not distributed with this file, You can obtain one at https://mozilla.org/MPL/2.0/.
+//! Preflight: what stands against a restore, as refusals that name the flag which accepts the risk, where one may.
+
+use contract::row::SyncUse;
+use documents::plan::Refusal;
+use documents::{Inventory, Plan};
+
+use super::RestoreOptions;
+use super::facts::World;
+use super::select::{Replacement, Selection};
+
+pub const ACCEPT_OLD_DATA: &str = "--accept-old-data";
+
+fn refuse(plan: &mut Plan, service: &str, text: String, accepted_by: Option<&str>) {
+    plan.refusals.push(Refusal {
+        service: service.to_owned(),
+        text,
+        accepted_by: accepted_by.map(str::to_owned),
+    });
+}
+
+/// What concerns the whole datacenter.
+pub fn datacenter(world: &World<'_>, plan: &mut Plan) {
+    for uuid in &world.goal.lost {
+        let Some(server) = world.inventory.server_by_uuid(*uuid) else {
+            continue;
+        };
+        let name = &server.hostname;
+        if server.answers == Some(true) {
+            let text = format!(
+                "{name} answers by ssh: it is not lost. Move services off a live headnode by a migration"
+            );
+            refuse(plan, "dc", text, None);
+        } else if server.status.as_deref() == Some("running") {
+            let text = format!(
+                "CNAPI still hears {name}'s heartbeat; if it really is dead that stops within half a minute: take the \
+                 inventory again then"
+            );
+            refuse(plan, "dc", text, None);
+        }
+    }
+    match world.target() {
+        Some(target) if !target.headnode => {
+            let text = format!(
+                "{} is no headnode; core services come back on one",
+                target.hostname
+            );
+            refuse(plan, "dc", text, None);
+        }
+        Some(_) => {}
+        None => refuse(
+            plan,
+            "dc",
+            format!("the target {} is not in the inventory", world.goal.on),
+            None,
+        ),
+    }
+    for warning in contradictions(world.inventory) {
+        refuse(plan, "dc", warning, None);
+    }
+}
+
+/// Two servers of one name can't be told apart by name.
+fn contradictions(inventory: &Inventory) -> Vec<String> {
+    let mut names: Vec<&str> = inventory
+        .servers
+        .iter()
+        .map(|s| s.hostname.as_str())
+        .collect();
+    names.sort_unstable();
+    let mut doubles: Vec<&str> = names
+        .windows(2)
+        .filter(|w| w[0] == w[1])
+        .map(|w| w[0])
+        .collect();
+    doubles.dedup();
+    let say = |name| {
+        format!("two servers are named {name}; name the lost one by its UUID and rename one")
+    };
+    doubles.into_iter().map(say).collect()
+}
+
+/// What concerns one service.
+pub fn service(
+    world: &World<'_>,
+    selection: &Selection<'_>,
+    replacement: &Replacement<'_>,
+    options: &RestoreOptions,
+    plan: &mut Plan,
+) {
+    let service = replacement.service;
+    if let Some(fault) = world.catalogue.fault(service) {
+        refuse(plan, service, fault.to_owned(), None);
+    }
+    restore_data(world, replacement, options, plan);
+    needs(world, selection, replacement, plan);
+    target(world, replacement, plan);
+    if world.survivors("napi").is_empty() {
+        let text = "no NAPI lives that could give the new zone an address; restoring from reserved addresses is not \
+                    built yet, so bring NAPI back first"
+            .to_owned();
+        refuse(plan, service, text, None);
+    }
+}
+
+fn restore_data(
+    world: &World<'_>,
+    replacement: &Replacement<'_>,
+    options: &RestoreOptions,
+    plan: &mut Plan,
+) {
+    let service = replacement.service;
+    let lost = replacement.lost;
+    let alias = lost.alias.as_deref().unwrap_or(service);
+    if lost.payload.is_none() {
+        let text = format!(
+            "this headnode has no restore data of {alias} ({}): its `vmadm get` was never pulled, so it can't be made \
+             again here; look on the other headnodes",
+            lost.uuid
+        );
+        refuse(plan, service, text, None);
+    }
+    let sync = world
+        .row(service)
+        .and_then(|row| row.delegate_dataset.as_ref())
+        .map(|d| d.sync);
+    if !lost.delegate_dataset || sync != Some(SyncUse::Required) {
+        return;
+    }
+    match world.inventory.newest_restore_point(lost.uuid) {
+        None => {
+            let text = format!(
+                "this headnode has no whole restore point of {alias}'s data ({})",
+                lost.uuid
+            );
+            refuse(plan, service, text, None);
+        }
+        Some(point) => {
+            let age = world.inventory.taken_at.seconds_since(point.as_of);
+            if age > options.max_age {
+                let text = format!(
+                    "{alias}'s newest restore point is {age} s old, more than {} s; another headnode may have a newer one",
+                    options.max_age
+                );
+                refuse(plan, service, text, Some(ACCEPT_OLD_DATA));
+            }
+        }
+    }
+}
+
+fn needs(
+    world: &World<'_>,
+    selection: &Selection<'_>,
+    replacement: &Replacement<'_>,
+    plan: &mut Plan,
+) {
+    let service = replacement.service;
+    let Some(row) = world.row(service) else {
+        return;
+    };
+    for need in &row.needs {
+        if !selection.replaces(need) && world.survivors(need).is_empty() {
+            let text = format!(
+                "its first boot needs {need}, of which none lives and none is restored here; restore {need} too"
+            );
+            refuse(plan, service, text, None);
+        }
+    }
+    if row.first_boot_fetches_config && world.moray().is_none() {
+        let text = "no moray lives to which its SAPI record could be written, and without the record its first boot \
+                    fails; bring a moray and a manatee back first"
+            .to_owned();
+        refuse(plan, service, text, None);
+    }
+    if row.first_boot_fetches_config && world.sapi_service(service).is_none() {
+        refuse(
+            plan,
+            service,
+            "neither SAPI nor restore data knows its SAPI service".to_owned(),
+            None,
+        );
+    }
+}
+
+fn target(world: &World<'_>, replacement: &Replacement<'_>, plan: &mut Plan) {
+    let service = replacement.service;
+    let on = world.hostname(world.goal.on);
+    if let Some(tags) = world.target().and_then(|target| target.nic_tags.as_ref()) {
+        for nic in &replacement.lost.nics {
+            if !tags.contains(&nic.nic_tag) {
+                let text = format!(
+                    "{on} has no NIC with the tag \"{}\", and vmadm refuses a zone that needs one (nictagadm add)",
+                    nic.nic_tag
+                );
+                refuse(plan, service, text, None);
+            }
+        }
+    }
+    for nic in &replacement.lost.nics {
+        if world.network_of(nic).is_none() {
+            let text = format!(
+                "no network is known for its NIC {} on the tag \"{}\"",
+                nic.mac, nic.nic_tag
+            );
+            refuse(plan, service, text, None);
+        }
+    }
+    match replacement.lost.image {
+        None => refuse(
+            plan,
+            service,
+            "nothing says which image it was made from".to_owned(),
+            None,
+        ),
+        Some(image) => {
+            let here = world
+                .inventory
+                .images
+                .iter()
+                .filter(|i| i.server == world.goal.on);
+            if !here.into_iter().any(|installed| installed.uuid == image) {
+                let text = format!(
+                    "image {image} is not installed on {on}; `imgadm import {image}` there"
+                );
+                refuse(plan, service, text, None);
+            }
+        }
+    }
+}

@@ -1,0 +1,168 @@
+// This Source Code Form is subject to the terms of the Mozilla Public License, v. 2.0.
+// If a copy of the MPL was not distributed with this file, You can obtain one at https://mozilla.org/MPL/2.0/.
+//! Planning a restore: a headnode is lost; which of its services come back, where, from what, in which order.
+
+mod facts;
+mod guards;
+mod notices;
+mod replace;
+mod select;
+mod steps;
+
+use std::collections::BTreeSet;
+
+use contract::Plugins;
+use documents::plan::{Goal, KIND, PlanDc, RestoreGoal};
+use documents::{Digest, Inventory, Plan, Uuid};
+
+use crate::{Catalogue, PlanError, derive};
+use facts::World;
+use select::Selection;
+
+/// What the operator asked for.
+#[derive(Debug, Clone, Default)]
+pub struct RestoreOptions {
+    /// Hostnames or UUIDs of the servers given up as lost.
+    pub lost: Vec<String>,
+    /// Where services come back; the headnode the inventory was taken on when absent.
+    pub on: Option<String>,
+    /// Only these; empty means all that can be restored.
+    pub services: Vec<String>,
+    /// All but these.
+    pub except: Vec<String>,
+    /// Oldest data that is restored without asking, in seconds.
+    pub max_age: i64,
+    /// Refusals that the operator accepts, by the name of the flag (`--accept-old-data`).
+    pub accept: BTreeSet<String>,
+    /// Tool and version, for `made_by`.
+    pub made_by: String,
+}
+
+/// Plans the restore of everything in `options` that was on the lost servers.
+pub fn plan_restore(
+    inventory: &Inventory,
+    catalogue: &Catalogue,
+    plugins: &dyn Plugins,
+    options: &RestoreOptions,
+) -> Result<Plan, PlanError> {
+    let catalogue = catalogue.refined(plugins);
+    let dc = datacenter(inventory)?;
+    let goal = goal(inventory, &catalogue, options)?;
+    let epoch = epoch(inventory, &goal);
+    let run = derive::run(&dc, epoch, &Goal::Restore(goal.clone()));
+    let world = World::new(inventory, &catalogue, &goal, run);
+
+    let selection = Selection::of(&world, options);
+    let mut plan = Plan {
+        kind: KIND.to_owned(),
+        dc,
+        run,
+        made_by: options.made_by.clone(),
+        inventory: Digest::of(inventory),
+        goal: Goal::Restore(goal.clone()),
+        steps: Vec::new(),
+        notices: Vec::new(),
+        refusals: Vec::new(),
+    };
+    guards::datacenter(&world, &mut plan);
+    notices::left_alone(&world, &selection, &mut plan);
+    if !selection.replace.is_empty() {
+        plan.steps.extend(steps::silence(&world));
+        for replacement in selection.in_order(&world) {
+            guards::service(&world, &selection, replacement, options, &mut plan);
+            replace::one(&world, &selection, replacement, plugins, &mut plan);
+        }
+    }
+    plan.refusals.retain(|refusal| {
+        refusal
+            .accepted_by
+            .as_ref()
+            .is_none_or(|flag| !options.accept.contains(flag))
+    });
+    plan.notices
+        .sort_by(|a, b| (a.level, &a.service, &a.text).cmp(&(b.level, &b.service, &b.text)));
+    plan.check_shape().map_err(|fault| {
+        PlanError::Refused(format!(
+            "a plugin's steps do not fit into the plan: {fault}"
+        ))
+    })?;
+    Ok(plan)
+}
+
+fn datacenter(inventory: &Inventory) -> Result<PlanDc, PlanError> {
+    let Some(sapi_app) = inventory.dc.sapi_app else {
+        return Err(PlanError::Refused(
+            "neither SAPI nor any restore data on this headnode says which datacenter this is (the UUID of SAPI's \
+             application \"sdc\"); was triton-sync-data ever run here?"
+                .to_owned(),
+        ));
+    };
+    Ok(PlanDc {
+        name: inventory.dc.name.clone(),
+        sapi_app,
+    })
+}
+
+fn goal(
+    inventory: &Inventory,
+    catalogue: &Catalogue,
+    options: &RestoreOptions,
+) -> Result<RestoreGoal, PlanError> {
+    let server = |name: &str| -> Result<Uuid, PlanError> {
+        inventory
+            .server(name)
+            .map(|server| server.uuid)
+            .ok_or_else(|| {
+                let known: Vec<&str> = inventory
+                    .servers
+                    .iter()
+                    .map(|s| s.hostname.as_str())
+                    .collect();
+                PlanError::Bad(format!(
+                    "no server \"{name}\"; the inventory knows {}",
+                    known.join(", ")
+                ))
+            })
+    };
+    if options.lost.is_empty() {
+        return Err(PlanError::Bad(
+            "which server is lost? (--lost headnode0)".to_owned(),
+        ));
+    }
+    let mut lost = options
+        .lost
+        .iter()
+        .map(|name| server(name))
+        .collect::<Result<Vec<_>, _>>()?;
+    lost.sort();
+    lost.dedup();
+    let on = match &options.on {
+        Some(name) => server(name)?,
+        None => inventory.taken_on,
+    };
+    if lost.contains(&on) {
+        return Err(PlanError::Bad(
+            "the services can't come back on a server that is lost".to_owned(),
+        ));
+    }
+    for name in options.services.iter().chain(&options.except) {
+        if catalogue.row(name).is_none() {
+            return Err(PlanError::Bad(format!(
+                "no core service \"{name}\" (`triton-plugin ls` lists them)"
+            )));
+        }
+    }
+    let mut services: Vec<String> = options.services.clone();
+    services.sort();
+    services.dedup();
+    Ok(RestoreGoal { lost, on, services })
+}
+
+/// The newest fence of a lost server; 0 before there is any.
+fn epoch(inventory: &Inventory, goal: &RestoreGoal) -> u64 {
+    let fences = inventory
+        .fences
+        .iter()
+        .filter(|fence| goal.lost.contains(&fence.server));
+    fences.map(|fence| fence.epoch).max().unwrap_or(0)
+}

@@ -1,0 +1,114 @@
+// This Source Code Form is subject to the terms of the Mozilla Public License, v. 2.0.
+// If a copy of the MPL was not distributed with this file, You can obtain one at https://mozilla.org/MPL/2.0/.
+//! What the operator is told besides the steps: what is left alone, what must be done by hand, how old the data is.
+
+use contract::row::{Restore, Row};
+use documents::Plan;
+use documents::plan::{Level, Notice};
+
+use super::facts::{World, is_admin};
+use super::select::{Replacement, Selection};
+
+pub fn notice(plan: &mut Plan, level: Level, service: &str, text: String) {
+    plan.notices.push(Notice {
+        level,
+        service: service.to_owned(),
+        text,
+    });
+}
+
+/// Everything on the lost servers that gets no replacement, each by name.
+pub fn left_alone(world: &World<'_>, selection: &Selection<'_>, plan: &mut Plan) {
+    for left in &selection.left {
+        let service = left.lost.service.as_str();
+        let name = left
+            .lost
+            .alias
+            .clone()
+            .unwrap_or_else(|| left.lost.uuid.to_string());
+        let members = match world.row(service).map(|row| &row.restore) {
+            Some(Restore::Rejoin { .. }) => {
+                let alive = world.survivors(service).len();
+                let lost = world
+                    .lost_instances()
+                    .filter(|i| i.service == service)
+                    .count();
+                format!("; {alive} of {} members live", alive + lost)
+            }
+            _ => String::new(),
+        };
+        notice(
+            plan,
+            Level::Info,
+            service,
+            format!("{name} is left alone: {}{members}", left.why),
+        );
+    }
+    for others in &world.inventory.other_vms {
+        if world.is_lost(Some(others.server)) && others.count > 0 {
+            let text = format!(
+                "{} VMs that are not core zones are on {}; they are left alone",
+                others.count,
+                world.hostname(others.server)
+            );
+            notice(plan, Level::Info, "dc", text);
+        }
+    }
+    if selection.replace.is_empty() {
+        notice(
+            plan,
+            Level::Info,
+            "dc",
+            "nothing is there to restore".to_owned(),
+        );
+    }
+}
+
+/// What concerns one replaced service.
+pub fn service(world: &World<'_>, replacement: &Replacement<'_>, row: &Row, plan: &mut Plan) {
+    let service = replacement.service;
+    let lost = replacement.lost;
+    for note in &row.operator {
+        notice(plan, note.level, service, note.text.clone());
+    }
+    for consumer in &row.fixed_ip_consumers {
+        let text = format!("its admin address changes, and this holds it by address: {consumer}");
+        notice(plan, Level::Must, service, text);
+    }
+    for nic in lost.nics.iter().filter(|nic| !is_admin(nic)) {
+        if let Some(ip) = nic.ip {
+            let text = format!(
+                "its address {ip} on {} changes: whatever names it outside (public DNS, firewalls) must follow",
+                nic.nic_tag
+            );
+            notice(plan, Level::Must, service, text);
+        }
+    }
+    match world.inventory.newest_restore_point(lost.uuid) {
+        Some(point) if lost.delegate_dataset => {
+            let age = world.inventory.taken_at.seconds_since(point.as_of);
+            let text = format!(
+                "its data is that of {} ({age} s before the inventory was taken)",
+                point.as_of
+            );
+            notice(plan, Level::Info, service, text);
+        }
+        None if lost.delegate_dataset => {
+            let loss = row
+                .delegate_dataset
+                .as_ref()
+                .and_then(|d| d.regenerates.clone());
+            let text = format!(
+                "it starts with an empty dataset: there is no restore point. {}",
+                loss.unwrap_or_else(|| "What it held is gone.".to_owned())
+            );
+            notice(plan, Level::Warn, service, text);
+        }
+        _ => {}
+    }
+    if world.catalogue.fault(service).is_none() && lost.sapi_record.is_none() {
+        let text = "restore data has no SAPI record of it: the new one gets no metadata of its own"
+            .to_owned();
+        notice(plan, Level::Warn, service, text);
+    }
+}

@@ -9,6 +9,7 @@
 //! - `triton_plugin_answer(question, length) -> Bytes`: JSON in, JSON out;
 //! - `triton_plugin_free(Bytes)`: gives an answer back to its maker.
 
+use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::ServicePlugin;
@@ -76,13 +77,31 @@ fn answer_one(plugin: &dyn ServicePlugin, question: Question) -> Answer {
     }
 }
 
+thread_local! {
+    /// Where the last panic of this thread was, as [`panics_in_answers`] notes it.
+    static PANICKED_AT: RefCell<Option<String>> = const { RefCell::new(None) };
+}
+
+/// Has panics told in answers only, with their place, instead of on the tool's stderr. For a plugin's library, which has a
+/// panic hook of its own: the tool's is not touched.
+pub fn panics_in_answers() {
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string);
+        PANICKED_AT.with(|at| *at.borrow_mut() = place);
+    }));
+}
+
 fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
-    if let Some(text) = panic.downcast_ref::<&str>() {
+    let text = if let Some(text) = panic.downcast_ref::<&str>() {
         (*text).to_owned()
     } else if let Some(text) = panic.downcast_ref::<String>() {
         text.clone()
     } else {
         "no reason given".to_owned()
+    };
+    match PANICKED_AT.take() {
+        Some(place) => format!("{text}, at {place}"),
+        None => text,
     }
 }
 
@@ -92,6 +111,8 @@ macro_rules! export_plugin {
     ($plugin:expr) => {
         #[unsafe(no_mangle)]
         pub extern "C" fn triton_plugin_abi() -> u32 {
+            // Asked first, and once.
+            $crate::abi::panics_in_answers();
             $crate::abi::ABI_VERSION
         }
 

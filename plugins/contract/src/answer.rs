@@ -3,7 +3,7 @@
 //! Questions and answers. They cross the edge as JSON, so a plugin and a tool of different builds understand each other.
 
 use documents::inventory::{Instance, RestorePoint};
-use documents::plan::{Notice, Refusal};
+use documents::plan::{Level, Notice, Refusal};
 use documents::verb::{Expects, MorayZone};
 use documents::{Timestamp, Uuid, Verb};
 use schemars::JsonSchema;
@@ -69,6 +69,26 @@ pub struct RestoreAdvice {
     pub steps: Vec<ExtraStep>,
     pub notices: Vec<Notice>,
     pub refusals: Vec<Refusal>,
+}
+
+impl RestoreAdvice {
+    /// Tells the operator something about this restore.
+    pub fn tell(&mut self, facts: &RestoreFacts, level: Level, text: impl Into<String>) {
+        self.notices.push(Notice {
+            level,
+            service: facts.row.service.clone(),
+            text: text.into(),
+        });
+    }
+
+    /// Refuses this restore; no flag accepts it.
+    pub fn refuse(&mut self, facts: &RestoreFacts, text: impl Into<String>) {
+        self.refusals.push(Refusal {
+            service: facts.row.service.clone(),
+            text: text.into(),
+            accepted_by: None,
+        });
+    }
 }
 
 /// A step that only this service has. Its host is the new instance's server.

@@ -49,7 +49,7 @@ pub struct Row {
 #[serde(tag = "how", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Restore {
     /// A new instance takes its place, with its data where it has any.
-    Replace,
+    Replace {},
     /// A member of a cluster: never copied, the surviving members carry on.
     Rejoin { why: String },
     /// Left as it is.
@@ -124,6 +124,37 @@ pub enum PluginUse {
 pub struct OperatorNote {
     pub level: Level,
     pub text: String,
+}
+
+impl RowNic {
+    /// The admin NIC that every core zone has.
+    pub fn admin() -> RowNic {
+        RowNic {
+            tag: "admin".to_owned(),
+            primary: true,
+            optional: false,
+            properties: Map::new(),
+        }
+    }
+
+    /// An external NIC that operators give or leave out.
+    pub fn optional_external() -> RowNic {
+        RowNic {
+            tag: "external".to_owned(),
+            primary: false,
+            optional: true,
+            properties: Map::new(),
+        }
+    }
+}
+
+impl OperatorNote {
+    pub fn new(level: Level, text: impl Into<String>) -> OperatorNote {
+        OperatorNote {
+            level,
+            text: text.into(),
+        }
+    }
 }
 
 /// The fields of a row that a plugin replaces. What it leaves out stays as the catalogue has it.

@@ -23,7 +23,7 @@ pub enum Health {
         expect: Vec<Expectation>,
     },
     /// The zone finished its setup and `svcs -xvz` finds nothing wrong: all that can be asked of a service without a ping.
-    Smf,
+    Smf {},
 }
 
 /// One thing that a JSON body must say.

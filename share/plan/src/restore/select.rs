@@ -138,7 +138,7 @@ fn why_left_alone(
     };
     match &row.restore {
         Restore::Rejoin { why } | Restore::Leave { why } => return Some(why.clone()),
-        Restore::Replace => {}
+        Restore::Replace {} => {}
     }
     let survivors = world.survivors(service);
     let elsewhere = || {

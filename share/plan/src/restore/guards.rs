@@ -81,6 +81,23 @@ fn contradictions(inventory: &Inventory) -> Vec<String> {
     doubles.into_iter().map(say).collect()
 }
 
+/// Lost instances that should come back and can't even be planned.
+pub fn unplannable(selection: &Selection<'_>, plan: &mut Plan) {
+    for left in selection.left.iter().filter(|left| left.refused) {
+        let name = left
+            .lost
+            .alias
+            .clone()
+            .unwrap_or_else(|| left.lost.uuid.to_string());
+        refuse(
+            plan,
+            &left.lost.service,
+            format!("{name} can't be replaced: {}", left.why),
+            None,
+        );
+    }
+}
+
 /// What concerns one service.
 pub fn service(
     world: &World<'_>,
@@ -195,15 +212,6 @@ fn target(world: &World<'_>, replacement: &Replacement<'_>, plan: &mut Plan) {
                 );
                 refuse(plan, service, text, None);
             }
-        }
-    }
-    for nic in &replacement.lost.nics {
-        if world.network_of(nic).is_none() {
-            let text = format!(
-                "no network is known for its NIC {} on the tag \"{}\"",
-                nic.mac, nic.nic_tag
-            );
-            refuse(plan, service, text, None);
         }
     }
     match replacement.lost.image {

@@ -65,6 +65,7 @@ pub fn plan_restore(
         refusals: Vec::new(),
     };
     guards::datacenter(&world, &mut plan);
+    guards::unplannable(&selection, &mut plan);
     notices::left_alone(&world, &selection, &mut plan);
     if !selection.replace.is_empty() {
         plan.steps.extend(steps::silence(&world));

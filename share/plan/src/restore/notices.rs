@@ -19,7 +19,7 @@ pub fn notice(plan: &mut Plan, level: Level, service: &str, text: String) {
 
 /// Everything on the lost servers that gets no replacement, each by name.
 pub fn left_alone(world: &World<'_>, selection: &Selection<'_>, plan: &mut Plan) {
-    for left in &selection.left {
+    for left in selection.left.iter().filter(|left| !left.refused) {
         let service = left.lost.service.as_str();
         let name = left
             .lost

@@ -9,7 +9,7 @@ use documents::Uuid;
 use documents::inventory::Instance;
 
 use super::RestoreOptions;
-use super::facts::World;
+use super::facts::{World, is_admin};
 use crate::derive;
 
 /// One lost instance and the one that takes its place.
@@ -26,6 +26,8 @@ pub struct Replacement<'a> {
 pub struct LeftAlone<'a> {
     pub lost: &'a Instance,
     pub why: String,
+    /// It should be replaced and can't be planned: a refusal, not a choice.
+    pub refused: bool,
 }
 
 pub struct Selection<'a> {
@@ -47,6 +49,15 @@ impl<'a> Selection<'a> {
                 selection.left.push(LeftAlone {
                     lost: instance,
                     why,
+                    refused: false,
+                });
+                continue;
+            }
+            if let Some(why) = why_unplannable(world, instance) {
+                selection.left.push(LeftAlone {
+                    lost: instance,
+                    why,
+                    refused: true,
                 });
                 continue;
             }
@@ -117,6 +128,21 @@ impl<'a> Selection<'a> {
         }
         ordered
     }
+}
+
+/// Steps need an admin address to ask for the service's health, and a network for every NIC.
+fn why_unplannable(world: &World<'_>, instance: &Instance) -> Option<String> {
+    if !instance.nics.iter().any(is_admin) {
+        return Some("nothing says which NIC it had on the admin network".to_owned());
+    }
+    let lost = instance
+        .nics
+        .iter()
+        .find(|nic| world.network_of(nic).is_none())?;
+    Some(format!(
+        "no network is known for its NIC {} on the tag \"{}\"",
+        lost.mac, lost.nic_tag
+    ))
 }
 
 fn why_left_alone(

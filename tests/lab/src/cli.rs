@@ -1,0 +1,354 @@
+// This Source Code Form is subject to the terms of the Mozilla Public License, v. 2.0.
+// If a copy of the MPL was not distributed with this file, You can obtain one at https://mozilla.org/MPL/2.0/.
+//! The `lab` command: its arguments, and one call for each.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::{Command, ExitCode};
+use std::time::{Duration, Instant};
+use std::{env, thread};
+
+use clap::{Args, Parser, Subcommand};
+use serde_json::{Value, json};
+
+use crate::error::{Attempted, LabError, Result};
+use crate::lab::Timings;
+use crate::running::{self, Options};
+use crate::{bench, control, daemon, demo, host_init, namespace, shell, stage};
+
+/// A whole Triton datacenter on one Linux machine, to try the toolkit on.
+#[derive(Debug, Parser)]
+#[command(name = "lab", bin_name = "cargo lab")]
+struct Lab {
+    #[command(subcommand)]
+    command: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Build the workspace and lay the product out as it is installed on a headnode
+    Stage {
+        #[arg(long)]
+        release: bool,
+    },
+    /// Bring up a datacenter; returns when it is up
+    Up(Up),
+    /// End it and remove its folder
+    Down {
+        #[command(flatten)]
+        place: Place,
+    },
+    /// A root shell on a host, or one command there
+    Shell {
+        #[command(flatten)]
+        place: Place,
+        host: String,
+        /// Run this and exit with its exit code
+        #[arg(short)]
+        command: Option<String>,
+        /// Leave the terminal, as for a tool that runs unattended
+        #[arg(long, hide = true)]
+        no_terminal: bool,
+    },
+    /// Cut a host's power
+    Kill {
+        #[command(flatten)]
+        place: Place,
+        host: String,
+    },
+    /// What runs where
+    Status {
+        #[command(flatten)]
+        place: Place,
+        /// JSON lines, one per host
+        #[arg(long)]
+        json: bool,
+    },
+    /// Do SAPI, VMAPI, NAPI, CNAPI, DNS and the machines agree? Exits 1 when they don't
+    Check {
+        #[command(flatten)]
+        place: Place,
+        /// JSON lines, the verdict last
+        #[arg(long)]
+        json: bool,
+    },
+    /// Lose a headnode and get its services back, from nothing, in one command
+    Demo {
+        /// Real seconds that a second of the datacenter takes
+        #[arg(long, default_value_t = Timings::default().scale)]
+        scale: f64,
+        /// Run a release build of the product
+        #[arg(long)]
+        release: bool,
+        /// One JSON line: the verdict
+        #[arg(long)]
+        json: bool,
+    },
+    /// Build everything and run every test; what follows goes to `cargo test`
+    Test {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
+    /// Measure the product, beside a peer or the limit
+    Bench {
+        /// JSON lines, the verdict last
+        #[arg(long)]
+        json: bool,
+    },
+    /// What the lab starts by itself
+    #[command(subcommand, hide = true)]
+    Machine(Machine),
+}
+
+#[derive(Debug, Args)]
+struct Place {
+    /// Folder of the lab [default: triton-lab-<uid>/default in the folder for temporary files]
+    #[arg(long)]
+    dir: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+struct Up {
+    #[command(flatten)]
+    place: Place,
+    /// Real seconds that a second of the datacenter takes
+    #[arg(long, default_value_t = Timings::default().scale)]
+    scale: f64,
+    #[arg(long, default_value_t = 3)]
+    headnodes: usize,
+    /// Stage a release build
+    #[arg(long)]
+    release: bool,
+    /// Use this install directory instead of building and staging one
+    #[arg(long)]
+    install: Option<PathBuf>,
+    /// Leave the folder when the lab goes down
+    #[arg(long)]
+    keep: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Machine {
+    Daemon {
+        dir: PathBuf,
+    },
+    Inside {
+        dir: PathBuf,
+    },
+    HostInit {
+        host: String,
+        root: PathBuf,
+        install: PathBuf,
+    },
+    /// Exits 0 where a lab can be brought up
+    Probe,
+}
+
+impl Place {
+    fn dir(self) -> PathBuf {
+        self.dir.unwrap_or_else(|| {
+            let uid = rustix::process::getuid().as_raw();
+            env::temp_dir()
+                .join(format!("triton-lab-{uid}"))
+                .join("default")
+        })
+    }
+}
+
+pub fn main() -> ExitCode {
+    let outcome = match Lab::parse().command {
+        Verb::Machine(Machine::Daemon { dir }) => return daemon::supervise(&dir),
+        Verb::Machine(Machine::Inside { dir }) => return daemon::inside(&dir),
+        Verb::Machine(Machine::HostInit {
+            host,
+            root,
+            install,
+        }) => host_init::main(&root, &install, &host).map(|()| 0),
+        Verb::Machine(Machine::Probe) => namespace::leave(true)
+            .or_else(|_| namespace::leave(false))
+            .map(|()| 0),
+        Verb::Stage { release } => stage::stage(release).map(|stage| {
+            print(format!("{}\n", stage.display()));
+            0
+        }),
+        Verb::Up(up) => bring_up(up),
+        Verb::Down { place } => take_down(place.dir()),
+        Verb::Shell {
+            place,
+            host,
+            command,
+            no_terminal,
+        } => shell::enter(&place.dir(), &host, command.as_deref(), !no_terminal),
+        Verb::Kill { place, host } => {
+            control::ask(&place.dir(), &json!({ "do": "kill-host", "host": host })).map(|_| 0)
+        }
+        Verb::Status { place, json } => status(place.dir(), json),
+        Verb::Check { place, json } => check(place.dir(), json),
+        Verb::Demo {
+            scale,
+            release,
+            json,
+        } => demonstrate(scale, release, json),
+        Verb::Test { arguments } => test(&arguments),
+        Verb::Bench { json } => stage::stage(true)
+            .and_then(|install| bench::run(&install, json))
+            .map(|met| u8::from(!met)),
+    };
+    match outcome {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            eprintln!("lab: {error}");
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+fn bring_up(up: Up) -> Result<u8> {
+    let install = match up.install {
+        Some(install) => install,
+        None => stage::stage(up.release)?,
+    };
+    let timings = Timings {
+        scale: up.scale,
+        ..Timings::default()
+    };
+    let dir = up.place.dir();
+    let options = Options {
+        timings,
+        headnodes: up.headnodes,
+        keep: up.keep,
+        ..Options::new(dir, install)
+    };
+    running::start_detached(&options)?;
+    status(options.dir, false)
+}
+
+fn take_down(dir: PathBuf) -> Result<u8> {
+    let keep = daemon::read_settings(&dir).map(|settings| settings.keep);
+    control::ask(&dir, &json!({ "do": "stop" }))?;
+    // The supervisor does this when the last process of the lab is gone.
+    let sign = if keep? {
+        control::socket(&dir)
+    } else {
+        dir.clone()
+    };
+    let patience = Instant::now() + Duration::from_secs(10);
+    while sign.exists() {
+        if Instant::now() > patience {
+            return Err(LabError::Failed(format!(
+                "the lab at {} did not end",
+                dir.display()
+            )));
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
+    Ok(0)
+}
+
+fn status(dir: PathBuf, json: bool) -> Result<u8> {
+    let status = control::ask(&dir, &json!({ "do": "status" }))?;
+    let hosts = status["hosts"].as_array().cloned().unwrap_or_default();
+    if json {
+        for host in &hosts {
+            print(format!("{host}\n"));
+        }
+        return Ok(0);
+    }
+    print(format!(
+        "datacenter {} at {}\n",
+        text(&status["dc"]),
+        dir.display()
+    ));
+    print(format!(
+        "{:<12} {:<15} {:<6} {}\n",
+        "HOST", "ADMIN IP", "STATE", "ZONES"
+    ));
+    for host in &hosts {
+        let zones = host["zones"]
+            .as_array()
+            .map(Vec::as_slice)
+            .unwrap_or_default();
+        let running = zones
+            .iter()
+            .filter(|zone| zone["state"] == "running")
+            .count();
+        print(format!(
+            "{:<12} {:<15} {:<6} {running} of {} running\n",
+            text(&host["host"]),
+            text(&host["admin_ip"]),
+            text(&host["state"]),
+            zones.len()
+        ));
+    }
+    Ok(0)
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or("-")
+}
+
+/// To a reader that may have gone: a closed pipe is no failure.
+fn print(text: String) {
+    let _ = std::io::stdout().write_all(text.as_bytes());
+}
+
+fn check(dir: PathBuf, json: bool) -> Result<u8> {
+    let answer = control::ask(&dir, &json!({ "do": "check" }))?;
+    let found: Vec<String> = answer["inconsistencies"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|text| text.as_str().map(str::to_owned))
+        .collect();
+    let mut text = String::new();
+    for sentence in &found {
+        let line = json!({ "kind": "triton.lab.inconsistency/1", "text": sentence }).to_string();
+        text.push_str(if json { &line } else { sentence });
+        text.push('\n');
+    }
+    text.push_str(&match (json, found.len()) {
+        (true, count) => format!(
+            "{}\n",
+            json!({ "kind": "triton.lab.check/1", "inconsistencies": count })
+        ),
+        (false, 0) => "all agree\n".to_owned(),
+        (false, count) => format!("{count} inconsistencies\n"),
+    });
+    print(text);
+    Ok(u8::from(!found.is_empty()))
+}
+
+fn demonstrate(scale: f64, release: bool, json: bool) -> Result<u8> {
+    let install = stage::stage(release)?;
+    let folder = tempfile::Builder::new()
+        .prefix("triton-demo-")
+        .tempdir()
+        .attempted("making a folder for the demo")?;
+    demo::run(folder.path().join("dc"), install, scale, json).map(|good| u8::from(!good))
+}
+
+/// The tests that drive the staged product find it by `LAB_INSTALL`. Where no datacenter can be brought up, the others run.
+fn test(arguments: &[String]) -> Result<u8> {
+    let install = stage::stage(false)?;
+    let mut runs = vec![vec!["--workspace"]];
+    if let Err(why) = namespace::probe() {
+        eprintln!("lab: skipped: all tests that bring up a datacenter. {why}");
+        runs = vec![
+            vec!["--workspace", "--exclude", "lab"],
+            vec!["--package", "lab", "--lib", "--test", "recordings"],
+        ];
+    }
+    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut worst = 0;
+    for run in runs {
+        let mut command = Command::new(&cargo);
+        command
+            .arg("test")
+            .args(run)
+            .args(arguments)
+            .env("LAB_INSTALL", &install);
+        let status = command.status().attempted("running cargo test")?;
+        worst = worst.max(status.code().map_or(1, |code| code as u8));
+    }
+    Ok(worst)
+}

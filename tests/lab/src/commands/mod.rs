@@ -1,0 +1,54 @@
+// This Source Code Form is subject to the terms of the Mozilla Public License, v. 2.0.
+// If a copy of the MPL was not distributed with this file, You can obtain one at https://mozilla.org/MPL/2.0/.
+//! SmartOS's commands, as far as the product uses them: they print what the facts say the real ones print, and change the one
+//! state model.
+
+mod imgadm;
+mod svcs;
+mod sysinfo;
+mod vmadm;
+mod zfs;
+mod zlogin;
+mod zpool;
+
+use std::sync::Arc;
+
+use crate::call::Call;
+use crate::lab::Lab;
+
+/// Every command that a host has a stand-in of.
+pub const NAMES: [&str; 7] = [
+    "imgadm", "svcs", "sysinfo", "vmadm", "zfs", "zlogin", "zpool",
+];
+
+/// Runs one call; returns its exit code.
+pub fn run(lab: &Arc<Lab>, call: &mut Call) -> i32 {
+    match call.name.as_str() {
+        "imgadm" => imgadm::run(lab, call),
+        "svcs" => svcs::run(lab, call),
+        "sysinfo" => sysinfo::run(lab, call),
+        "vmadm" => vmadm::run(lab, call),
+        "zfs" => zfs::run(lab, call),
+        "zlogin" => zlogin::run(lab, call),
+        "zpool" => zpool::run(lab, call),
+        other => {
+            let line = format!("{other}: command not found");
+            call.fail(127, line)
+        }
+    }
+}
+
+/// True for a call that takes data away.
+pub fn destroys(name: &str, args: &[String]) -> bool {
+    let first = args.first().map(String::as_str).unwrap_or_default();
+    match name {
+        "zfs" => {
+            matches!(first, "destroy" | "rollback")
+                || (first == "receive" && args.iter().any(|arg| arg == "-F" || arg == "-A"))
+        }
+        "vmadm" => matches!(first, "delete" | "reprovision"),
+        "imgadm" => first == "delete",
+        "zlogin" => args.iter().any(|arg| arg.ends_with("/delmany")),
+        _ => false,
+    }
+}

@@ -1,0 +1,305 @@
+// This Source Code Form is subject to the terms of the Mozilla Public License, v. 2.0.
+// If a copy of the MPL was not distributed with this file, You can obtain one at https://mozilla.org/MPL/2.0/.
+//! What changes datasets: create, set, inherit, snapshot, clone, rename, destroy.
+
+use std::collections::BTreeMap;
+
+use crate::lab::Lab;
+use crate::model::{Dataset, Host, Snapshot};
+
+use super::{Outcome, Refused, files, fresh, guid, properties};
+
+fn no_dataset(verb: &str, name: &str) -> Refused {
+    Refused::new(format!("cannot {verb} '{name}': dataset does not exist"))
+}
+
+fn parent_exists(host: &Host, verb: &str, name: &str) -> Result<(), Refused> {
+    let parent = name.rsplit_once('/').map(|(parent, _)| parent);
+    if host.datasets.contains_key(name) {
+        return Err(Refused::new(format!(
+            "cannot {verb} '{name}': dataset already exists"
+        )));
+    }
+    match parent {
+        Some(parent) if host.datasets.contains_key(parent) => Ok(()),
+        _ => Err(Refused::new(format!(
+            "cannot {verb} '{name}': parent does not exist"
+        ))),
+    }
+}
+
+/// `-o key=value`, and what is left.
+fn options<'a>(args: &[&'a str]) -> Result<(BTreeMap<String, String>, Vec<&'a str>), Refused> {
+    let mut set = BTreeMap::new();
+    let mut rest = Vec::new();
+    let mut args = args.iter();
+    while let Some(arg) = args.next() {
+        match *arg {
+            "-o" => {
+                let pair = args.next().and_then(|pair| pair.split_once('='));
+                let (key, value) =
+                    pair.ok_or_else(|| Refused::usage("missing '=' for property"))?;
+                set.insert(key.to_owned(), value.to_owned());
+            }
+            option if option.starts_with('-') => {
+                return Err(Refused::usage(format!("invalid option '{option}'")));
+            }
+            name => rest.push(name),
+        }
+    }
+    Ok((set, rest))
+}
+
+pub fn new_dataset(lab: &Lab) -> Dataset {
+    Dataset {
+        guid: guid(lab),
+        creation: lab.now_ms() / 1000,
+        store: format!("d{}-{}", lab.now_ms(), fresh()),
+        ..Dataset::default()
+    }
+}
+
+fn io(verb: &str, name: &str, error: &std::io::Error) -> Refused {
+    Refused::new(format!("cannot {verb} '{name}': {error}"))
+}
+
+pub fn create(lab: &Lab, host: &str, args: &[&str]) -> Outcome {
+    let (set, names) = options(args)?;
+    let [name] = names[..] else {
+        return Err(Refused::usage(
+            "usage: create [-o property=value] filesystem",
+        ));
+    };
+    let dataset = Dataset {
+        properties: set,
+        ..new_dataset(lab)
+    };
+    let folder = lab.dataset_files(host, &dataset.store);
+    let mut dc = lab.dc();
+    let host = dc
+        .hosts
+        .get_mut(host)
+        .ok_or_else(|| no_dataset("create", name))?;
+    parent_exists(host, "create", name)?;
+    std::fs::create_dir_all(folder).map_err(|error| io("create", name, &error))?;
+    host.datasets.insert(name.to_owned(), dataset);
+    Ok(String::new())
+}
+
+pub fn set(lab: &Lab, host: &str, args: &[&str]) -> Outcome {
+    let (pairs, names): (Vec<&str>, Vec<&str>) = args.iter().partition(|arg| arg.contains('='));
+    let [name] = names[..] else {
+        return Err(Refused::usage(
+            "usage: set <property=value> ... <filesystem>",
+        ));
+    };
+    let mut dc = lab.dc();
+    let host = dc
+        .hosts
+        .get_mut(host)
+        .ok_or_else(|| no_dataset("open", name))?;
+    let dataset = host
+        .datasets
+        .get_mut(name)
+        .ok_or_else(|| no_dataset("open", name))?;
+    for (key, value) in pairs.iter().filter_map(|pair| pair.split_once('=')) {
+        dataset.properties.insert(key.to_owned(), value.to_owned());
+    }
+    Ok(String::new())
+}
+
+pub fn inherit(lab: &Lab, host: &str, property: &str, name: &str) -> Outcome {
+    let mut dc = lab.dc();
+    let dataset = dc
+        .hosts
+        .get_mut(host)
+        .and_then(|host| host.datasets.get_mut(name));
+    dataset
+        .ok_or_else(|| no_dataset("open", name))?
+        .properties
+        .remove(property);
+    Ok(String::new())
+}
+
+pub fn snapshot(lab: &Lab, host: &str, args: &[&str]) -> Outcome {
+    let (set, names) = options(args)?;
+    let [full] = names[..] else {
+        return Err(Refused::usage(
+            "usage: snapshot [-o property=value] <dataset@snap>",
+        ));
+    };
+    let Some((name, own)) = full.split_once('@') else {
+        return Err(Refused::usage(format!(
+            "cannot create snapshot '{full}': missing '@' delimiter in snapshot name"
+        )));
+    };
+    let mut dc = lab.dc();
+    let at = dc
+        .hosts
+        .get_mut(host)
+        .ok_or_else(|| no_dataset("open", name))?;
+    let dataset = at
+        .datasets
+        .get_mut(name)
+        .ok_or_else(|| no_dataset("open", name))?;
+    if dataset.snapshots.iter().any(|known| known.name == own) {
+        return Err(Refused::new(format!(
+            "cannot create snapshot '{full}': dataset already exists"
+        )));
+    }
+    let store = format!("s{}-{}", lab.now_ms(), fresh());
+    let (live, frozen) = (
+        lab.dataset_files(host, &dataset.store),
+        lab.dataset_files(host, &store),
+    );
+    files::copy(&live, &frozen).map_err(|error| io("create snapshot", full, &error))?;
+    dataset.snapshots.push(Snapshot {
+        name: own.to_owned(),
+        guid: guid(lab),
+        creation: lab.now_ms() / 1000,
+        createtxg: fresh(),
+        referenced: files::size(&frozen),
+        holds: Vec::new(),
+        properties: set,
+        store,
+    });
+    Ok(String::new())
+}
+
+pub fn clone(lab: &Lab, host: &str, args: &[&str]) -> Outcome {
+    let (set, names) = options(args)?;
+    let [full, to] = names[..] else {
+        return Err(Refused::usage(
+            "usage: clone [-o property=value] <snapshot> <filesystem>",
+        ));
+    };
+    let mut dc = lab.dc();
+    let at = dc
+        .hosts
+        .get_mut(host)
+        .ok_or_else(|| no_dataset("open", full))?;
+    let found = full.split_once('@').and_then(|(name, own)| {
+        at.datasets
+            .get(name)?
+            .snapshots
+            .iter()
+            .find(|snapshot| snapshot.name == own)
+    });
+    let frozen = lab.dataset_files(host, &found.ok_or_else(|| no_dataset("open", full))?.store);
+    parent_exists(at, "create", to)?;
+    let dataset = Dataset {
+        properties: set,
+        origin: Some(full.to_owned()),
+        ..new_dataset(lab)
+    };
+    files::copy(&frozen, &lab.dataset_files(host, &dataset.store))
+        .map_err(|error| io("create", to, &error))?;
+    at.datasets.insert(to.to_owned(), dataset);
+    Ok(String::new())
+}
+
+/// Renames a dataset with all below it, or a snapshot within its dataset.
+pub fn rename(lab: &Lab, host: &str, from: &str, to: &str) -> Outcome {
+    let mut dc = lab.dc();
+    let at = dc
+        .hosts
+        .get_mut(host)
+        .ok_or_else(|| no_dataset("open", from))?;
+    if let Some((name, own)) = from.split_once('@') {
+        let new = to.rsplit('@').next().unwrap_or(to);
+        let dataset = at
+            .datasets
+            .get_mut(name)
+            .ok_or_else(|| no_dataset("open", from))?;
+        let snapshot = dataset
+            .snapshots
+            .iter_mut()
+            .find(|snapshot| snapshot.name == own);
+        snapshot.ok_or_else(|| no_dataset("open", from))?.name = new.to_owned();
+        return Ok(String::new());
+    }
+    if !at.datasets.contains_key(from) {
+        return Err(no_dataset("open", from));
+    }
+    parent_exists(at, "rename", to)?;
+    let prefix = format!("{from}/");
+    let moved: Vec<String> = at
+        .datasets
+        .keys()
+        .filter(|name| *name == from || name.starts_with(&prefix))
+        .cloned()
+        .collect();
+    for old in moved {
+        if let Some(dataset) = at.datasets.remove(&old) {
+            at.datasets
+                .insert(format!("{to}{}", &old[from.len()..]), dataset);
+        }
+    }
+    // An origin is known by what it is, not by what it was called.
+    for dataset in at.datasets.values_mut() {
+        if let Some((name, own)) = dataset
+            .origin
+            .as_deref()
+            .and_then(|origin| origin.split_once('@'))
+            && (name == from || name.starts_with(&prefix))
+        {
+            dataset.origin = Some(format!("{to}{}@{own}", &name[from.len()..]));
+        }
+    }
+    Ok(String::new())
+}
+
+/// Destroys a snapshot, or a dataset that nothing hangs on.
+pub fn destroy(lab: &Lab, host: &str, full: &str) -> Outcome {
+    let mut dc = lab.dc();
+    let at = dc
+        .hosts
+        .get_mut(host)
+        .ok_or_else(|| no_dataset("open", full))?;
+    let Some((name, own)) = full.split_once('@') else {
+        let dataset = at
+            .datasets
+            .get(full)
+            .ok_or_else(|| no_dataset("open", full))?;
+        let children = at
+            .datasets
+            .keys()
+            .any(|other| other.starts_with(&format!("{full}/")));
+        if children || !dataset.snapshots.is_empty() {
+            return Err(Refused::new(format!(
+                "cannot destroy '{full}': filesystem has children\nuse '-r' to destroy the following datasets:"
+            )));
+        }
+        at.datasets.remove(full);
+        return Ok(String::new());
+    };
+    let clones = properties::clones(at, name, own);
+    let dataset = at
+        .datasets
+        .get_mut(name)
+        .ok_or_else(|| no_dataset("open", full))?;
+    let index = dataset
+        .snapshots
+        .iter()
+        .position(|snapshot| snapshot.name == own);
+    let Some(index) = index else {
+        return Err(Refused::new(
+            "could not find any snapshots to destroy; check snapshot names.",
+        ));
+    };
+    if !clones.is_empty() {
+        let list = clones.join("\n");
+        return Err(Refused::new(format!(
+            "cannot destroy '{full}': snapshot has dependent clones\nuse '-R' to destroy the following datasets:\n{list}"
+        )));
+    }
+    if !dataset.snapshots[index].holds.is_empty() {
+        return Err(Refused::new(format!(
+            "cannot destroy snapshot {full}: dataset is busy"
+        )));
+    }
+    let gone = dataset.snapshots.remove(index);
+    // The folder goes with it; one that stays behind takes room and nothing else.
+    let _ = std::fs::remove_dir_all(lab.dataset_files(host, &gone.store));
+    Ok(String::new())
+}

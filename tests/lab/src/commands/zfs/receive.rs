@@ -1,0 +1,180 @@
+// This Source Code Form is subject to the terms of the Mozilla Public License, v. 2.0.
+// If a copy of the MPL was not distributed with this file, You can obtain one at https://mozilla.org/MPL/2.0/.
+//! `zfs receive -s -u DATASET`: full and incremental streams, refused as the real one refuses them.
+
+use std::sync::Arc;
+
+use crate::call::Call;
+use crate::lab::Lab;
+use crate::model::{Dataset, Snapshot};
+
+use super::change::new_dataset;
+use super::stream::{self, Arrived, Header};
+use super::{Outcome, Refused, files, fresh};
+
+pub fn receive(lab: &Arc<Lab>, call: &mut Call, args: &[&str]) -> Outcome {
+    let ["-s", "-u", name] = args else {
+        return Err(Refused::usage(
+            "the lab knows only receive -s -u filesystem",
+        ));
+    };
+    let name = *name;
+    let arrived = match stream::read(&call.stdin) {
+        Ok(arrived) => arrived,
+        Err(cut) => {
+            if let Some(header) = cut.header {
+                leave_token(lab, &call.host, name, &header);
+            }
+            return Err(Refused::new(format!(
+                "cannot receive: failed to read from stream\ncannot receive resume stream: checksum mismatch or incomplete stream.\n\
+                 Partially received snapshot is saved.\nA resuming stream can be generated on the sending system by running:\n    zfs send -t {name}"
+            )));
+        }
+    };
+    let base = check(lab, &call.host, name, &arrived.header)?;
+    apply(lab, &call.host, name, arrived, base)
+        .map_err(|error| Refused::new(format!("cannot receive into '{name}': {error}")))?;
+    Ok(String::new())
+}
+
+/// Gives up a partial receive.
+pub fn abort(lab: &Lab, host: &str, name: &str) -> Outcome {
+    let mut dc = lab.dc();
+    let at = dc
+        .hosts
+        .get_mut(host)
+        .ok_or_else(|| Refused::new("no such host"))?;
+    let dataset = at
+        .datasets
+        .get_mut(name)
+        .filter(|dataset| dataset.receive_resume_token.is_some());
+    let Some(dataset) = dataset else {
+        return Err(Refused::new(format!(
+            "'{name}' does not have any resumable receive state to abort"
+        )));
+    };
+    dataset.receive_resume_token = None;
+    if dataset.snapshots.is_empty() {
+        at.datasets.remove(name);
+    }
+    Ok(String::new())
+}
+
+fn leave_token(lab: &Lab, host: &str, name: &str, header: &Header) {
+    let token = format!("1-{}-{}", header.guid, header.from.unwrap_or(0));
+    let mut dc = lab.dc();
+    let Some(at) = dc.hosts.get_mut(host) else {
+        return;
+    };
+    match at.datasets.get_mut(name) {
+        Some(dataset) => dataset.receive_resume_token = Some(token),
+        None if header.from.is_none() => {
+            let dataset = Dataset {
+                receive_resume_token: Some(token),
+                ..new_dataset(lab)
+            };
+            at.datasets.insert(name.to_owned(), dataset);
+        }
+        None => {}
+    }
+}
+
+/// The dataset's own snapshot that the stream starts from, or why it can't be received.
+fn check(lab: &Lab, host: &str, name: &str, header: &Header) -> Result<Option<Snapshot>, Refused> {
+    let dc = lab.dc();
+    let at = dc
+        .hosts
+        .get(host)
+        .ok_or_else(|| Refused::new("no such host"))?;
+    let Some(dataset) = at.datasets.get(name) else {
+        let parent = name
+            .rsplit_once('/')
+            .is_some_and(|(parent, _)| at.datasets.contains_key(parent));
+        return match header.from {
+            _ if !parent => Err(Refused::new(format!(
+                "cannot open '{name}': dataset does not exist"
+            ))),
+            Some(_) => Err(Refused::new(format!(
+                "cannot receive incremental stream: destination '{name}' does not exist"
+            ))),
+            None => Ok(None),
+        };
+    };
+    if dataset.receive_resume_token.is_some() {
+        if header.token == dataset.receive_resume_token {
+            let base = header
+                .from
+                .and_then(|from| dataset.snapshots.iter().find(|s| s.guid == from));
+            return Ok(base.cloned());
+        }
+        return Err(Refused::new(format!(
+            "cannot receive: destination {name} contains partially-complete state from \"zfs receive -s\"."
+        )));
+    }
+    let Some(from) = header.from else {
+        return Err(Refused::new(format!(
+            "cannot receive new filesystem stream: destination '{name}' exists\nmust specify -F to overwrite it"
+        )));
+    };
+    let newest = dataset.snapshots.last().cloned();
+    let Some(newest) = newest.filter(|newest| newest.guid == from) else {
+        return Err(Refused::new(format!(
+            "cannot receive incremental stream: most recent snapshot of {name} does not\nmatch incremental source"
+        )));
+    };
+    let (live, frozen) = (
+        lab.dataset_files(host, &dataset.store),
+        lab.dataset_files(host, &newest.store),
+    );
+    if files::written(&frozen, &live) > 0 {
+        return Err(Refused::new(format!(
+            "cannot receive incremental stream: destination {name} has been modified\nsince most recent snapshot"
+        )));
+    }
+    Ok(Some(newest))
+}
+
+fn apply(
+    lab: &Lab,
+    host: &str,
+    name: &str,
+    arrived: Arrived,
+    base: Option<Snapshot>,
+) -> std::io::Result<()> {
+    let Arrived { header, entries } = arrived;
+    let store = format!("s{}-{}", lab.now_ms(), fresh());
+    let frozen = lab.dataset_files(host, &store);
+    match base {
+        Some(base) => files::copy(&lab.dataset_files(host, &base.store), &frozen)?,
+        None => std::fs::create_dir_all(&frozen)?,
+    }
+    for path in header.removed.iter().rev() {
+        files::remove(&frozen.join(path))?;
+    }
+    for (path, entry, content) in entries {
+        files::put(&frozen, &path, &entry, || Ok(content))?;
+    }
+    let mut dc = lab.dc();
+    let Some(at) = dc.hosts.get_mut(host) else {
+        return Ok(());
+    };
+    let dataset = at
+        .datasets
+        .entry(name.to_owned())
+        .or_insert_with(|| new_dataset(lab));
+    let live = lab.dataset_files(host, &dataset.store);
+    files::remove(&live)?;
+    files::copy(&frozen, &live)?;
+    dataset.receive_resume_token = None;
+    dataset.snapshots.push(Snapshot {
+        name: header.to,
+        guid: header.guid,
+        creation: header.creation,
+        createtxg: fresh(),
+        referenced: files::size(&frozen),
+        holds: Vec::new(),
+        properties: Default::default(),
+        store,
+    });
+    Ok(())
+}

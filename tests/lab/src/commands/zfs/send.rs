@@ -1,0 +1,177 @@
+// This Source Code Form is subject to the terms of the Mozilla Public License, v. 2.0.
+// If a copy of the MPL was not distributed with this file, You can obtain one at https://mozilla.org/MPL/2.0/.
+//! `zfs send [-nvP] [-L -e -c] [-i BASE] SNAPSHOT` and `zfs send -t TOKEN`.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::call::Call;
+use crate::lab::Lab;
+use crate::model::Snapshot;
+
+use super::files::{self, Entry};
+use super::stream::{Header, Outgoing};
+use super::{Outcome, Refused};
+
+struct Asked {
+    dry: bool,
+    base: Option<String>,
+    token: Option<String>,
+    snapshot: String,
+}
+
+pub fn send(lab: &Arc<Lab>, call: &mut Call, args: &[&str]) -> Outcome {
+    let asked = asked(lab, &call.host, args)?;
+    let (dataset, own) = split(&asked.snapshot)?;
+    let to = find(lab, &call.host, dataset, |s| s.name == own).ok_or_else(|| {
+        Refused::new(format!(
+            "cannot open '{}': dataset does not exist",
+            asked.snapshot
+        ))
+    })?;
+    let from = match &asked.base {
+        None => None,
+        Some(base) => Some(base_of(lab, &call.host, dataset, base)?),
+    };
+    let new = lab.dataset_files(&call.host, &to.store);
+    let old = from
+        .as_ref()
+        .map(|from| lab.dataset_files(&call.host, &from.store));
+    let nothing = PathBuf::from("/nonexistent");
+    let (changed, removed) = files::changes(old.as_ref().unwrap_or(&nothing), &new)
+        .map_err(|error| Refused::new(format!("cannot send '{}': {error}", asked.snapshot)))?;
+    let bytes: u64 = changed
+        .iter()
+        .map(|(_, e)| {
+            if let Entry::File { size, .. } = e {
+                *size
+            } else {
+                0
+            }
+        })
+        .sum();
+    if asked.dry {
+        let kind = if from.is_some() {
+            "incremental"
+        } else {
+            "full"
+        };
+        return Ok(format!(
+            "{kind}\t{}\t{bytes}\nsize\t{bytes}\n",
+            asked.snapshot
+        ));
+    }
+    let header = Header {
+        to: to.name.clone(),
+        guid: to.guid,
+        creation: to.creation,
+        from: from.map(|from| from.guid),
+        token: asked.token,
+        removed,
+        entries: changed.len(),
+    };
+    let stream = || -> std::io::Result<()> {
+        let mut out = Outgoing::begin(std::io::BufWriter::new(&call.stdout), &header)?;
+        for (path, entry) in &changed {
+            let content = match entry {
+                Entry::File { .. } => std::fs::read(new.join(path))?,
+                _ => Vec::new(),
+            };
+            out.entry(path, entry, &content)?;
+        }
+        out.finish()
+    };
+    stream().map_err(|error| {
+        Refused::new(format!(
+            "warning: cannot send '{}': {error}",
+            asked.snapshot
+        ))
+    })?;
+    Ok(String::new())
+}
+
+fn asked(lab: &Lab, host: &str, args: &[&str]) -> Result<Asked, Refused> {
+    let mut asked = Asked {
+        dry: false,
+        base: None,
+        token: None,
+        snapshot: String::new(),
+    };
+    let mut args = args.iter();
+    while let Some(arg) = args.next() {
+        match *arg {
+            "-nvP" => asked.dry = true,
+            "-L" | "-e" | "-c" => {}
+            "-i" => asked.base = args.next().map(|base| (*base).to_owned()),
+            "-t" => asked.token = args.next().map(|token| (*token).to_owned()),
+            option if option.starts_with('-') => {
+                return Err(Refused::usage(format!("invalid option '{option}'")));
+            }
+            name => asked.snapshot = name.to_owned(),
+        }
+    }
+    if let Some(token) = &asked.token {
+        // `1-<GUID of the snapshot>-<GUID of its base or 0>`
+        let mut parts = token
+            .split('-')
+            .skip(1)
+            .map(|part| part.parse::<u64>().unwrap_or(0));
+        let (to, from) = (parts.next().unwrap_or(0), parts.next().unwrap_or(0));
+        let gone = || {
+            Refused::new("cannot resume send: 'snapshot' used in the initial send no longer exists")
+        };
+        asked.snapshot = by_guid(lab, host, to).ok_or_else(gone)?;
+        asked.base = if from == 0 {
+            None
+        } else {
+            Some(by_guid(lab, host, from).ok_or_else(gone)?)
+        };
+    }
+    Ok(asked)
+}
+
+fn by_guid(lab: &Lab, host: &str, guid: u64) -> Option<String> {
+    let dc = lab.dc();
+    dc.hosts
+        .get(host)?
+        .datasets
+        .iter()
+        .find_map(|(name, dataset)| {
+            let snapshot = dataset
+                .snapshots
+                .iter()
+                .find(|snapshot| snapshot.guid == guid)?;
+            Some(format!("{name}@{}", snapshot.name))
+        })
+}
+
+fn split(full: &str) -> Result<(&str, &str), Refused> {
+    full.split_once('@').ok_or_else(|| {
+        Refused::usage(format!(
+            "Error: Unsupported flag with filesystem or bookmark: '{full}'"
+        ))
+    })
+}
+
+fn find(
+    lab: &Lab,
+    host: &str,
+    dataset: &str,
+    wanted: impl Fn(&Snapshot) -> bool,
+) -> Option<Snapshot> {
+    let dc = lab.dc();
+    dc.hosts
+        .get(host)?
+        .datasets
+        .get(dataset)?
+        .snapshots
+        .iter()
+        .find(|s| wanted(s))
+        .cloned()
+}
+
+fn base_of(lab: &Lab, host: &str, dataset: &str, base: &str) -> Result<Snapshot, Refused> {
+    let own = base.rsplit('@').next().unwrap_or(base);
+    find(lab, host, dataset, |s| s.name == own)
+        .ok_or_else(|| Refused::new(format!("incremental source ({base}) does not exist")))
+}

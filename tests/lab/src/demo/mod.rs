@@ -1,0 +1,260 @@
+// This Source Code Form is subject to the terms of the Mozilla Public License, v. 2.0.
+// If a copy of the MPL was not distributed with this file, You can obtain one at https://mozilla.org/MPL/2.0/.
+//! `cargo lab demo`: a datacenter loses its first headnode and gets its services back on the second, driven by the product's
+//! own tools. The demo only arranges, kills and checks; it restores nothing itself.
+
+mod files;
+mod report;
+
+use std::path::PathBuf;
+use std::process::Output;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::error::{LabError, Result};
+use crate::running::{Options, Running};
+use report::{Report, ServiceLine};
+
+/// The headnode that is lost, and the one its services come back on.
+pub const LOST: &str = "headnode0";
+pub const TARGET: &str = "headnode1";
+
+/// Cluster members are not restored: the surviving ones carry on.
+const CLUSTERS: [&str; 3] = ["binder", "manatee", "moray"];
+
+/// Runs the demo and prints its verdict. True when everything is as it should be.
+pub fn run(dir: PathBuf, install: PathBuf, scale: f64, as_json: bool) -> Result<bool> {
+    let began = Instant::now();
+    let mut options = Options::new(dir, install);
+    options.timings.scale = scale;
+    say("bringing up a datacenter of three headnodes");
+    let lab = Running::start(&options)?;
+    let mut report = Report {
+        up_seconds: began.elapsed().as_secs_f64(),
+        ..Report::default()
+    };
+
+    let lost = lost_services(&lab)?;
+    let mut planted = files::plant(&lab, "first")?;
+    say("syncing: the other headnodes pull what restores headnode0's services");
+    let syncing = Instant::now();
+    sync(&lab, TARGET)?;
+    sync(&lab, "headnode2")?;
+    planted.extend(files::plant(&lab, "second")?);
+    sync(&lab, TARGET)?;
+    let synced = Instant::now();
+    report.sync_seconds = syncing.elapsed().as_secs_f64();
+
+    say("cutting headnode0's power");
+    lab.kill_host(LOST)?;
+    let killed = Instant::now();
+    wait_until_missed(&lab)?;
+
+    say("restoring on headnode1: triton-svc-restore --lost headnode0 --yes");
+    let restoring = Instant::now();
+    let events = restore(&lab)?;
+    report.restore_seconds = restoring.elapsed().as_secs_f64();
+
+    say("checking services, files, call log and records");
+    let restoring_ms = restoring.duration_since(killed);
+    for (service, alias) in &lost {
+        let back = report::back_after(&events, service).map(|after| after + restoring_ms);
+        let trouble = unhealthy(&lab, service)?;
+        report.services.push(ServiceLine {
+            service: service.clone(),
+            lost: alias.clone(),
+            back,
+            data_age: killed.duration_since(synced),
+            trouble,
+        });
+    }
+    report.damaged = files::damaged(&lab, &planted)?;
+    report.files = planted.len();
+    report.inconsistencies = settle(&lab)?;
+    report.destroys = destroys(&lab)?;
+    report.elsewhere = elsewhere(&lab, &lost)?;
+    report.total_seconds = began.elapsed().as_secs_f64();
+    report.print(as_json)?;
+    Ok(report.good())
+}
+
+/// What the demo is doing, for whoever watches.
+fn say(what: &str) {
+    eprintln!("demo: {what}");
+}
+
+/// The lab's own list, from before the kill: (service, alias) of every running core zone of the lost headnode that is no
+/// member of a cluster.
+fn lost_services(lab: &Running) -> Result<Vec<(String, String)>> {
+    let mut lost: Vec<(String, String)> = zones(lab, LOST)?
+        .into_iter()
+        .map(|alias| (service_of(&alias), alias))
+        .filter(|(service, _)| !CLUSTERS.contains(&service.as_str()))
+        .collect();
+    lost.sort();
+    Ok(lost)
+}
+
+/// Services that never were on the lost headnode: the demo's table says so.
+fn elsewhere(lab: &Running, lost: &[(String, String)]) -> Result<Vec<String>> {
+    let mut services: Vec<String> = zones(lab, TARGET)?
+        .iter()
+        .map(|alias| service_of(alias))
+        .filter(|service| !CLUSTERS.contains(&service.as_str()))
+        .filter(|service| !lost.iter().any(|(name, _)| name == service))
+        .collect();
+    services.sort();
+    services.dedup();
+    Ok(services)
+}
+
+fn service_of(alias: &str) -> String {
+    alias
+        .trim_end_matches(|c: char| c.is_ascii_digit())
+        .to_owned()
+}
+
+/// Aliases of the running zones of a host.
+pub fn zones(lab: &Running, host: &str) -> Result<Vec<String>> {
+    let status = lab.control(&json!({"do": "status"}))?;
+    let hosts = status["hosts"].as_array().cloned().unwrap_or_default();
+    let zones = hosts
+        .iter()
+        .find(|h| h["host"] == host)
+        .map(|h| h["zones"].clone());
+    let zones = zones
+        .and_then(|zones| zones.as_array().cloned())
+        .unwrap_or_default();
+    Ok(zones
+        .iter()
+        .filter(|zone| zone["state"] == "running")
+        .filter_map(|zone| zone["alias"].as_str().map(str::to_owned))
+        .collect())
+}
+
+fn sync(lab: &Running, host: &str) -> Result<()> {
+    succeeded(
+        host,
+        "triton-sync-data",
+        lab.script(host, "triton-sync-data", b"")?,
+    )
+    .map(drop)
+}
+
+/// CNAPI calls a server `unknown` after a while; until then it still hears the last heartbeat.
+fn wait_until_missed(lab: &Running) -> Result<()> {
+    let patience = Instant::now() + Duration::from_secs(30);
+    while Instant::now() < patience {
+        let answer =
+            lab.control(&json!({"do": "fetch", "service": "cnapi", "path": "/servers"}))?;
+        let servers = answer["body"].as_array().cloned().unwrap_or_default();
+        if servers
+            .iter()
+            .any(|s| s["hostname"] == LOST && s["status"] != "running")
+        {
+            return Ok(());
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    Err(LabError::Failed(format!(
+        "CNAPI still calls {LOST} running 30 s after its power was cut"
+    )))
+}
+
+/// Restores as an operator would; the events are what the tool printed.
+fn restore(lab: &Running) -> Result<Vec<Value>> {
+    let command = format!("triton-svc-restore --lost {LOST} --yes");
+    let output = succeeded(TARGET, &command, lab.script(TARGET, &command, b"")?)?;
+    String::from_utf8_lossy(&output.stdout)
+        .lines()
+        .map(|line| {
+            serde_json::from_str(line)
+                .map_err(|error| LabError::Failed(format!("{command} printed {line:?}: {error}")))
+        })
+        .collect()
+}
+
+/// Fails with everything that a command said, unless it exited 0.
+pub fn succeeded(host: &str, command: &str, output: Output) -> Result<Output> {
+    if output.status.success() {
+        return Ok(output);
+    }
+    Err(LabError::Failed(format!(
+        "{command} on {host} ended with {}:\n{}{}",
+        output.status,
+        String::from_utf8_lossy(&output.stderr),
+        String::from_utf8_lossy(&output.stdout),
+    )))
+}
+
+/// Asks a service at its name for a body that says it works. `None` when it does.
+fn unhealthy(lab: &Running, service: &str) -> Result<Option<String>> {
+    let (path, pointer, wanted) = match service {
+        "sapi" => ("/ping", "/storAvailable", json!(true)),
+        "vmapi" => ("/ping", "/healthy", json!(true)),
+        "cloudapi" => ("/--ping", "/ping", json!("pong")),
+        "imgapi" => ("/ping", "/ping", json!("pong")),
+        other => {
+            return Ok(Some(format!(
+                "the demo does not know how {other} says that it works"
+            )));
+        }
+    };
+    let answer = lab.control(&json!({"do": "fetch", "service": service, "path": path}))?;
+    let body = &answer["body"];
+    Ok((body.pointer(pointer) != Some(&wanted)).then(|| format!("GET {path} answers {answer}")))
+}
+
+/// Agents report every few seconds: what they have not told yet is no lie. What stays is.
+fn settle(lab: &Running) -> Result<Vec<String>> {
+    let patience = Instant::now() + Duration::from_secs(15);
+    loop {
+        let answer = lab.control(&json!({"do": "check"}))?;
+        let found = answer["inconsistencies"]
+            .as_array()
+            .cloned()
+            .unwrap_or_default();
+        if found.is_empty() || Instant::now() > patience {
+            return Ok(found
+                .iter()
+                .filter_map(|text| text.as_str().map(str::to_owned))
+                .collect());
+        }
+        std::thread::sleep(Duration::from_millis(250));
+    }
+}
+
+/// Calls that took data away, as the call log has them. A sync destroys its own snapshots by name when they are too many: that
+/// is the one named cleanup.
+fn destroys(lab: &Running) -> Result<Vec<String>> {
+    let log = lab.control(&json!({"do": "log"}))?;
+    let calls = log["calls"].as_array().cloned().unwrap_or_default();
+    let named_cleanup = |call: &Value| {
+        let words: Vec<&str> = call["args"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+            .collect();
+        call["by"]
+            .as_str()
+            .is_some_and(|by| by.starts_with("triton-sync"))
+            && call["command"] == "zfs"
+            && words.first() == Some(&"destroy")
+            && words
+                .last()
+                .is_some_and(|name| name.contains("@triton-sync-"))
+    };
+    Ok(calls
+        .iter()
+        .filter(|call| call["destroys"] == true && !named_cleanup(call))
+        .map(|call| {
+            format!(
+                "{} {}",
+                call["command"].as_str().unwrap_or("?"),
+                call["args"]
+            )
+        })
+        .collect())
+}

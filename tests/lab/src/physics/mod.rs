@@ -1,0 +1,161 @@
+// This Source Code Form is subject to the terms of the Mozilla Public License, v. 2.0.
+// If a copy of the MPL was not distributed with this file, You can obtain one at https://mozilla.org/MPL/2.0/.
+//! The physics of zones: what a boot takes, when a name resolves, what becomes of everything when a host dies.
+
+mod boot;
+mod mount;
+
+use std::net::Ipv4Addr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+
+use uuid::Uuid;
+
+use crate::lab::Lab;
+use crate::model::{HostState, Registration};
+use crate::servers;
+
+/// Roles that no registrar puts into DNS under their own name: assets has none, manatee registers a host that is never part of
+/// a service's answer.
+const UNREGISTERED: [&str; 2] = ["assets", "manatee"];
+
+/// Starts a zone, as `vmadm start` does, and returns at once.
+pub fn boot(lab: &Arc<Lab>, host: &str, vm: Uuid) {
+    let generation = {
+        let mut dc = lab.dc();
+        let found = dc
+            .hosts
+            .get_mut(host)
+            .and_then(|host| host.vms.get_mut(&vm));
+        let Some(zone) = found else { return };
+        zone.state = "running".to_owned();
+        zone.props
+            .insert("autoboot".to_owned(), serde_json::json!(true));
+        zone.boot += 1;
+        zone.boot
+    };
+    mount::mount(lab, host, vm);
+    boot::begin(lab, host, vm, generation);
+}
+
+/// Halts a zone in good order: its port closes, its dataset is unmounted, its session runs out.
+pub fn halt(lab: &Arc<Lab>, host: &str, vm: Uuid) {
+    {
+        let mut dc = lab.dc();
+        let found = dc
+            .hosts
+            .get_mut(host)
+            .and_then(|host| host.vms.get_mut(&vm));
+        let Some(zone) = found else { return };
+        zone.state = "stopped".to_owned();
+        zone.boot += 1;
+    }
+    mount::unmount(lab, host, vm);
+    servers::close(lab, vm);
+    lose_sessions(lab, &[vm]);
+}
+
+/// The power of a host is gone: nothing of it answers, and its sessions run out.
+pub fn host_died(lab: &Arc<Lab>, host: &str) {
+    let zones: Vec<Uuid> = {
+        let mut dc = lab.dc();
+        let Some(host) = dc.hosts.get_mut(host) else {
+            return;
+        };
+        host.state = HostState::Down;
+        host.vms.values_mut().for_each(|vm| vm.boot += 1);
+        host.vms.keys().copied().collect()
+    };
+    for zone in &zones {
+        servers::silence(lab, *zone);
+    }
+    lose_sessions(lab, &zones);
+}
+
+fn lose_sessions(lab: &Lab, zones: &[Uuid]) {
+    let expires = Instant::now() + lab.timings.scaled(lab.timings.session_timeout);
+    let mut dc = lab.dc();
+    for registration in dc
+        .registrations
+        .iter_mut()
+        .filter(|r| zones.contains(&r.vm))
+    {
+        registration.expires.get_or_insert(expires);
+    }
+}
+
+/// The zone's registrar has a session: its name resolves to it.
+fn register(lab: &Lab, role: &str, vm: Uuid, address: Ipv4Addr) {
+    if UNREGISTERED.contains(&role) {
+        return;
+    }
+    let mut dc = lab.dc();
+    let name = dc.name_of(role);
+    dc.registrations.retain(|known| known.vm != vm);
+    dc.registrations.push(Registration {
+        name,
+        address,
+        vm,
+        expires: None,
+    });
+}
+
+/// Addresses that a name has now: of live registrars, and of dead ones whose session has not run out.
+pub fn registered(lab: &Lab, name: &str) -> Vec<Ipv4Addr> {
+    let now = Instant::now();
+    let mut dc = lab.dc();
+    dc.registrations
+        .retain(|known| known.expires.is_none_or(|expires| expires > now));
+    dc.registrations
+        .iter()
+        .filter(|known| known.name == name)
+        .map(|known| known.address)
+        .collect()
+}
+
+/// Files of a running zone's delegate dataset; a halted zone has them unmounted.
+pub fn zone_files(lab: &Lab, host: &str, vm: Uuid) -> Option<PathBuf> {
+    let dc = lab.dc();
+    let at = dc.hosts.get(host)?;
+    let running = at.vms.get(&vm).is_some_and(|zone| zone.state == "running");
+    let dataset = at
+        .datasets
+        .get(&format!("zones/{vm}/data"))
+        .filter(|_| running)?;
+    Some(lab.dataset_files(host, &dataset.store))
+}
+
+/// Brings up the zones that a datacenter has from the start: set up long ago, running for weeks.
+pub fn start_all(lab: &Arc<Lab>) {
+    let zones: Vec<(String, Uuid, String, Option<Ipv4Addr>)> = {
+        let mut dc = lab.dc();
+        let mut zones = Vec::new();
+        for host in dc.hosts.values_mut() {
+            for vm in host.vms.values_mut() {
+                vm.state = "running".to_owned();
+                vm.ran_user_script = true;
+                zones.push((
+                    host.name.clone(),
+                    vm.uuid,
+                    vm.role().unwrap_or_default().to_owned(),
+                    vm.admin_ip(),
+                ));
+            }
+        }
+        zones
+    };
+    for (host, vm, role, address) in zones {
+        mount::mount(lab, &host, vm);
+        let service = lab.zone_root(&host, vm).join("var/svc");
+        // A zone without its folder shows as one that never finished its setup.
+        let _ = std::fs::create_dir_all(&service)
+            .and_then(|()| std::fs::write(service.join("setup_complete"), ""));
+        if let Err(error) = servers::open(lab, &host, vm) {
+            eprintln!("lab: {role} on {host} can't listen: {error}");
+        }
+        if let Some(address) = address.filter(|_| !role.is_empty()) {
+            register(lab, &role, vm, address);
+        }
+    }
+}

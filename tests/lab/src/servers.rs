@@ -1,0 +1,200 @@
+// This Source Code Form is subject to the terms of the Mozilla Public License, v. 2.0.
+// If a copy of the MPL was not distributed with this file, You can obtain one at https://mozilla.org/MPL/2.0/.
+//! What listens in a running zone: its API on port 80, binder's DNS on 53, nothing for most others.
+//!
+//! A server holds no state of its own. What it tells it reads from moray, as long as a moray answers, and from its
+//! zone's delegate dataset.
+
+mod cloudapi;
+mod cnapi;
+mod imgapi;
+mod napi;
+mod other;
+mod papi;
+mod routing;
+mod sapi;
+#[cfg(test)]
+mod tests;
+mod vmapi;
+mod zone;
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use uuid::Uuid;
+
+use crate::dns::{self, Answer};
+use crate::http::{self, Request, Response};
+use crate::kill;
+use crate::lab::Lab;
+use crate::listener::Listener;
+use crate::log::Logged;
+use crate::physics;
+use routing::Service;
+use zone::Zone;
+
+/// The servers of all zones that run, or that ran on a host until it died.
+#[derive(Default)]
+pub struct OpenServers {
+    open: Mutex<BTreeMap<Uuid, Open>>,
+}
+
+enum Open {
+    Api(Listener),
+    Dns(dns::Server),
+}
+
+impl Open {
+    fn ip(&self) -> IpAddr {
+        match self {
+            Open::Api(listener) => listener.address().ip(),
+            Open::Dns(server) => server.address().ip(),
+        }
+    }
+}
+
+impl OpenServers {
+    fn locked(&self) -> MutexGuard<'_, BTreeMap<Uuid, Open>> {
+        self.open
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}
+
+/// The zone's service has started: opens the port that its role has, if any.
+pub fn open(lab: &Arc<Lab>, host: &str, vm: Uuid) -> io::Result<()> {
+    let (role, ip) = {
+        let dc = lab.dc();
+        let found = dc.hosts.get(host).and_then(|host| host.vms.get(&vm));
+        let Some(zone) = found else { return Ok(()) };
+        (zone.role().unwrap_or_default().to_owned(), zone.admin_ip())
+    };
+    let Some(ip) = ip.map(IpAddr::V4) else {
+        return Ok(());
+    };
+    let mut open = lab.servers.locked();
+    // An earlier boot's port, or that of a dead zone whose address this one took over.
+    open.retain(|zone, server| *zone != vm && server.ip() != ip);
+    let server = match role.as_str() {
+        "binder" => Open::Dns(dns::Server::open(
+            SocketAddr::new(ip, 53),
+            names(lab, host, vm),
+        )?),
+        role => match answering(lab, host, vm, role) {
+            Some(answer) => Open::Api(http::serve(SocketAddr::new(ip, 80), answer)?),
+            None => return Ok(()),
+        },
+    };
+    open.insert(vm, server);
+    drop(open);
+    if role == "sapi" {
+        sapi::started(&Zone::new(lab, host, vm));
+    }
+    Ok(())
+}
+
+/// The zone halted: its ports are closed, and callers are refused.
+pub fn close(lab: &Arc<Lab>, vm: Uuid) {
+    let closed = lab.servers.locked().remove(&vm);
+    // Outside of the lock: closing waits for the thread that accepts.
+    drop(closed);
+}
+
+/// The zone's host died: its packets vanish.
+pub fn silence(lab: &Arc<Lab>, vm: Uuid) {
+    match lab.servers.locked().get_mut(&vm) {
+        Some(Open::Api(listener)) => listener.silence(),
+        Some(Open::Dns(server)) => server.silence(),
+        None => {}
+    }
+}
+
+/// What a zone of this role answers to HTTP requests; `None` for a role without an API.
+pub fn answering(
+    lab: &Arc<Lab>,
+    host: &str,
+    vm: Uuid,
+    role: &str,
+) -> Option<impl Fn(&Request) -> Option<Response> + Send + Sync + 'static> {
+    let service = service(role)?;
+    let zone = Zone::new(lab, host, vm);
+    Some(move |request: &Request| {
+        let passage = kill::begin_http(&zone.lab, request.header("user-agent").unwrap_or_default());
+        if passage.stopped {
+            return None;
+        }
+        let response = service.answer(&zone, request);
+        let entry = logged(&zone, request, response.status);
+        if request.path.ends_with("/events/heartbeat") {
+            return Some(response);
+        }
+        (!kill::end(&zone.lab, passage, entry)).then_some(response)
+    })
+}
+
+/// True when the API of this role answers this method on this path.
+pub fn supports(role: &str, method: &str, path: &str) -> bool {
+    service(role).is_some_and(|service| service.routes(method, path))
+}
+
+fn service(role: &str) -> Option<&'static Service> {
+    match role {
+        "sapi" => Some(&sapi::SERVICE),
+        "vmapi" => Some(&vmapi::SERVICE),
+        "napi" => Some(&napi::SERVICE),
+        "cnapi" => Some(&cnapi::SERVICE),
+        "imgapi" => Some(&imgapi::SERVICE),
+        "papi" => Some(&papi::SERVICE),
+        "cloudapi" => Some(&cloudapi::SERVICE),
+        other => other::service(other),
+    }
+}
+
+fn logged(zone: &Zone, request: &Request, status: u16) -> Logged {
+    let host = request.header("host").unwrap_or_default();
+    let agent = request.header("user-agent").unwrap_or_default();
+    let kept = [
+        "/instances/",
+        "/vms/",
+        "/servers/",
+        "/images/",
+        "/applications/",
+        "/services/",
+    ];
+    let destroys = request.method == "DELETE" && kept.iter().any(|at| request.path.starts_with(at));
+    Logged {
+        at: zone.lab.now_ms(),
+        host: zone.host.clone(),
+        command: "http".to_owned(),
+        args: vec![
+            request.method.clone(),
+            format!("http://{host}{}", request.target),
+            agent.to_owned(),
+        ],
+        result: i32::from(status),
+        destroys,
+        by: None,
+    }
+}
+
+/// What a binder resolves: names of this datacenter that somebody registered, while its own zone runs.
+fn names(lab: &Arc<Lab>, host: &str, vm: Uuid) -> Arc<dns::Names> {
+    let zone = Zone::new(lab, host, vm);
+    Arc::new(move |name: &str| {
+        if !zone.runs() {
+            return Answer::Refused;
+        }
+        let suffix = zone.lab.dc().name_of("");
+        if !name.ends_with(&suffix.to_ascii_lowercase()) {
+            return Answer::Refused;
+        }
+        let addresses = physics::registered(&zone.lab, name);
+        if addresses.is_empty() {
+            Answer::NoSuchName
+        } else {
+            Answer::Addresses(addresses)
+        }
+    })
+}

@@ -1,0 +1,165 @@
+// This Source Code Form is subject to the terms of the Mozilla Public License, v. 2.0.
+// If a copy of the MPL was not distributed with this file, You can obtain one at https://mozilla.org/MPL/2.0/.
+//! Files of the world: what lies on a headnode's key, root's ssh keys, and in the zones' datasets.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::sync::Arc;
+
+use serde_json::json;
+
+use super::{CANARY, id, images};
+use crate::lab::Lab;
+
+/// Writes everything; a lab whose world can't be written says so and goes on, and whoever misses a file will name it.
+pub fn furnish(lab: &Arc<Lab>) {
+    let hosts: Vec<(String, bool)> = lab
+        .dc()
+        .hosts
+        .values()
+        .map(|host| (host.name.clone(), host.headnode))
+        .collect();
+    for (host, headnode) in &hosts {
+        let outcome = datasets(lab, host)
+            .and_then(|()| keys(lab, host, &hosts))
+            .and_then(|()| if *headnode { usbkey(lab, host) } else { Ok(()) })
+            .and_then(|()| setup_json(lab, host, *headnode));
+        if let Err(error) = outcome {
+            eprintln!("lab: furnishing {host}: {error}");
+        }
+    }
+}
+
+fn write(path: &Path, text: impl AsRef<[u8]>, mode: u32) -> io::Result<()> {
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    fs::write(path, text)?;
+    fs::set_permissions(path, fs::Permissions::from_mode(mode))
+}
+
+/// A folder for every dataset, and what the services keep in theirs.
+fn datasets(lab: &Lab, host: &str) -> io::Result<()> {
+    let stores: Vec<(String, String)> = {
+        let dc = lab.dc();
+        let found = dc.hosts.get(host);
+        let all = found.into_iter().flat_map(|host| host.datasets.iter());
+        all.map(|(name, dataset)| (name.clone(), dataset.store.clone()))
+            .collect()
+    };
+    for (name, store) in stores {
+        let files = lab.dataset_files(host, &store);
+        fs::create_dir_all(&files)?;
+        let of = |alias: &str| name == format!("zones/{}/data", id(&format!("vm {alias}")));
+        if of("imgapi0") {
+            for image in images::names(&lab.dc()) {
+                let uuid = id(&format!("image {image}")).to_string();
+                let path = files
+                    .join("imgapi/images")
+                    .join(&uuid[..3])
+                    .join(&uuid)
+                    .join("file0");
+                write(&path, images::file(&image), 0o644)?;
+            }
+            write(
+                &files.join("imgapi/etc/imgapi.config.json"),
+                "{\"mode\":\"dc\"}\n",
+                0o644,
+            )?;
+        }
+        for alias in ["cloudapi0", "ufds0"] {
+            if of(alias) {
+                write(
+                    &files.join("tls/cert.pem"),
+                    format!("certificate of {alias}\n"),
+                    0o644,
+                )?;
+                write(
+                    &files.join("tls/key.pem"),
+                    format!("{CANARY}tls-key-{alias}\n"),
+                    0o600,
+                )?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Each headnode's key opens root on the others.
+fn keys(lab: &Lab, host: &str, hosts: &[(String, bool)]) -> io::Result<()> {
+    let public = |name: &str| {
+        format!(
+            "ssh-ed25519 AAAA{} root@{name}\n",
+            id(&format!("key {name}")).simple()
+        )
+    };
+    let folder = lab.host_path(host, "/root/.ssh");
+    write(
+        &folder.join("id_ed25519"),
+        format!("{CANARY}private-key-{host}\n"),
+        0o600,
+    )?;
+    write(&folder.join("id_ed25519.pub"), public(host), 0o644)?;
+    let others = hosts
+        .iter()
+        .filter(|(name, headnode)| *headnode && name != host);
+    let authorized: String = others.map(|(name, _)| public(name)).collect();
+    write(&folder.join("authorized_keys"), authorized, 0o600)
+}
+
+fn usbkey(lab: &Lab, host: &str) -> io::Result<()> {
+    let (dc, domain, owner, admin_ip) = {
+        let dc = lab.dc();
+        let ip = dc
+            .hosts
+            .get(host)
+            .map(|host| host.admin_ip.to_string())
+            .unwrap_or_default();
+        (dc.name.clone(), dc.dns_domain.clone(), dc.admin_owner, ip)
+    };
+    let config = format!(
+        "coal=false\n\
+         swap=0.25x\n\
+         binder_admin_ips=10.99.99.11,10.99.99.12,10.99.99.13\n\
+         sapi_admin_ips=10.99.99.21\n\
+         sapi_domain=sapi.{dc}.{domain}\n\
+         assets_admin_ip=10.99.99.50\n\
+         region_name='{dc}'\n\
+         datacenter_name='{dc}'\n\
+         datacenter_company_name=\"Example & Co\"\n\
+         datacenter_location='Elsewhere, here'\n\
+         admin_nic=00:50:56:00:00:00\n\
+         admin_ip={admin_ip}\n\
+         admin_netmask=255.255.255.0\n\
+         admin_network=10.99.99.0\n\
+         dns_resolvers=8.8.8.8,8.8.4.4\n\
+         dns_domain={domain}\n\
+         root_shadow='{CANARY}root-shadow'\n\
+         ufds_is_master=true\n\
+         ufds_ldap_root_pw={CANARY}ufds-ldap-root-pw\n\
+         ufds_admin_pw={CANARY}ufds-admin-pw\\ 1\n\
+         ufds_admin_uuid={owner}\n\
+         hostname={host}\n"
+    );
+    write(&lab.host_path(host, "/usbkey/config"), config, 0o600)?;
+    write(
+        &lab.host_path(host, "/usbkey/config.inc/generic"),
+        "initial_script=scripts/headnode.sh\n",
+        0o644,
+    )
+}
+
+fn setup_json(lab: &Lab, host: &str, headnode: bool) -> io::Result<()> {
+    let node_type = if headnode { "headnode" } else { "computenode" };
+    let text = json!({
+        "node_type": node_type, "current_state": "setup_complete", "seen_states": ["setup_complete"], "complete": true,
+        "last_updated": "2026-02-13T17:20:00Z",
+    });
+    write(
+        &lab.host_path(host, "/var/lib/setup.json"),
+        text.to_string(),
+        0o400,
+    )
+}

@@ -1,0 +1,171 @@
+// This Source Code Form is subject to the terms of the Mozilla Public License, v. 2.0.
+// If a copy of the MPL was not distributed with this file, You can obtain one at https://mozilla.org/MPL/2.0/.
+//! The datacenter that every lab begins with: three headnodes and a compute node. Its UUIDs are derived from names, so it is the
+//! same every time. VMAPI, NAPI and CNAPI learn of zones, NICs and servers from the agents, as they really do.
+
+mod furnish;
+mod images;
+mod records;
+mod zones;
+
+use std::net::Ipv4Addr;
+
+use uuid::Uuid;
+
+use crate::model::{Dataset, Dc, Host, HostState};
+
+pub use furnish::furnish;
+
+/// Begins every secret that the world holds; none may turn up where it does not belong.
+pub const CANARY: &str = "CANARY-";
+
+#[derive(Debug, Clone)]
+pub struct WorldSpec {
+    pub headnodes: usize,
+}
+
+impl Default for WorldSpec {
+    fn default() -> Self {
+        WorldSpec { headnodes: 3 }
+    }
+}
+
+/// A UUID that depends on the name alone.
+pub fn id(name: &str) -> Uuid {
+    Uuid::new_v5(
+        &Uuid::NAMESPACE_DNS,
+        format!("{name}.lab.triton.example").as_bytes(),
+    )
+}
+
+/// Services of the first headnode, members of clusters apart: what is lost with it.
+const FIRST: [&str; 4] = ["sapi", "vmapi", "cloudapi", "imgapi"];
+
+/// Services that run on the second headnode from the start (on the only one, where there is but one).
+const OTHERS: [&str; 16] = [
+    "assets",
+    "dhcpd",
+    "napi",
+    "cnapi",
+    "papi",
+    "workflow",
+    "fwapi",
+    "ufds",
+    "amon",
+    "amonredis",
+    "mahi",
+    "adminui",
+    "rabbitmq",
+    "sdc",
+    "cns",
+    "volapi",
+];
+
+/// One member on each headnode.
+const CLUSTERS: [&str; 3] = ["binder", "manatee", "moray"];
+
+pub fn build(spec: &WorldSpec) -> Dc {
+    let mut dc = Dc {
+        name: "east-1".to_owned(),
+        dns_domain: "triton.example".to_owned(),
+        admin_owner: id("admin"),
+        sdc_app: id("application sdc"),
+        ..Dc::default()
+    };
+    for number in 0..spec.headnodes {
+        let last = 7 + u8::try_from(number).unwrap_or(0);
+        add_host(
+            &mut dc,
+            &format!("headnode{number}"),
+            Ipv4Addr::new(10, 99, 99, last),
+            true,
+        );
+    }
+    add_host(&mut dc, "cn0", Ipv4Addr::new(10, 99, 99, 45), false);
+
+    for (base, service) in CLUSTERS.iter().enumerate() {
+        for number in 0..spec.headnodes {
+            let last = 11 + 3 * base + number;
+            zones::add_core(&mut dc, &format!("headnode{number}"), service, number, last);
+        }
+    }
+    for (at, service) in FIRST.iter().enumerate() {
+        zones::add_core(&mut dc, "headnode0", service, 0, 21 + at);
+    }
+    let second = if spec.headnodes > 1 {
+        "headnode1"
+    } else {
+        "headnode0"
+    };
+    for (at, service) in OTHERS.iter().enumerate() {
+        zones::add_core(&mut dc, second, service, 0, 50 + at);
+    }
+    for number in 0..3 {
+        zones::add_customer(&mut dc, "cn0", number);
+    }
+    images::install(&mut dc);
+    records::write(&mut dc);
+    dc
+}
+
+fn add_host(dc: &mut Dc, name: &str, admin_ip: Ipv4Addr, headnode: bool) {
+    let mut host = Host {
+        name: name.to_owned(),
+        uuid: id(name),
+        admin_ip,
+        headnode,
+        state: HostState::Up,
+        vms: Default::default(),
+        datasets: Default::default(),
+        images: Default::default(),
+        nic_tags: vec!["admin".to_owned(), "external".to_owned()],
+        pool_size: 1 << 40,
+    };
+    for dataset in ["zones", "zones/var", "zones/opt", "zones/usbkey"] {
+        add_dataset(&mut host, dataset, &[]);
+    }
+    dc.hosts.insert(name.to_owned(), host);
+}
+
+/// A dataset of the world; its GUID and its folder follow from host and name.
+pub fn add_dataset(host: &mut Host, name: &str, properties: &[(&str, &str)]) {
+    let number = id(&format!("{} {name}", host.name)).as_u128();
+    let dataset = Dataset {
+        guid: (number as u64) >> 1,
+        creation: 1_771_001_539,
+        properties: properties
+            .iter()
+            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
+            .collect(),
+        store: format!("w{number:032x}"),
+        ..Dataset::default()
+    };
+    host.datasets.insert(name.to_owned(), dataset);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_world_is_the_same_every_time() {
+        let (one, two) = (build(&WorldSpec::default()), build(&WorldSpec::default()));
+        assert_eq!(format!("{:?}", one.hosts), format!("{:?}", two.hosts));
+    }
+
+    #[test]
+    fn no_address_has_two_owners() {
+        let dc = build(&WorldSpec::default());
+        let mut addresses: Vec<Ipv4Addr> = dc.hosts.values().map(|host| host.admin_ip).collect();
+        addresses.extend(
+            dc.hosts
+                .values()
+                .flat_map(|h| h.vms.values())
+                .filter_map(|vm| vm.admin_ip()),
+        );
+        let count = addresses.len();
+        addresses.sort();
+        addresses.dedup();
+        assert_eq!(addresses.len(), count);
+    }
+}

@@ -1,0 +1,78 @@
+// This Source Code Form is subject to the terms of the Mozilla Public License, v. 2.0.
+// If a copy of the MPL was not distributed with this file, You can obtain one at https://mozilla.org/MPL/2.0/.
+//! What `triton-svc-restore` may be asked.
+
+use clap::Parser;
+use cli::Common;
+use cli::exit::EXIT_CODES;
+
+const EXAMPLES: &str = "\
+Examples:
+  What would happen, step by step:
+    triton-svc-restore --lost headnode0 --plan | jq -r '.steps[] | .id + \"  \" + .why'
+  Do it, after showing the plan and asking:
+    triton-svc-restore --lost headnode0
+  Only sapi and imgapi, taken apart:
+    triton-inventory | triton-svc-restore --lost headnode0 --plan -i - sapi imgapi | triton-apply --yes";
+
+/// Bring the services of a lost headnode back on this one
+#[derive(Debug, Parser)]
+#[command(name = "triton-svc-restore", version, after_help = format!("{EXAMPLES}\n\n{EXIT_CODES}"))]
+pub struct Arguments {
+    /// Server given up as lost, by hostname or UUID
+    #[arg(long, value_name = "SERVER", required = true)]
+    pub lost: Vec<String>,
+
+    /// Where the services come back [default: this headnode]
+    #[arg(long, value_name = "SERVER")]
+    pub on: Option<String>,
+
+    /// Only these services
+    #[arg(value_name = "SERVICE")]
+    pub services: Vec<String>,
+
+    /// All but this service
+    #[arg(long, value_name = "SERVICE")]
+    pub except: Vec<String>,
+
+    /// Print the plan and change nothing
+    #[arg(long)]
+    pub plan: bool,
+
+    /// Plan from this inventory instead of taking one; `-` is standard input
+    #[arg(short = 'i', long = "inventory", value_name = "FILE")]
+    pub inventory: Option<String>,
+
+    /// Oldest data that is restored without asking
+    #[arg(long, value_name = "SECONDS", default_value_t = 900)]
+    pub max_age: i64,
+
+    /// Restore data older than that
+    #[arg(long)]
+    pub accept_old_data: bool,
+
+    /// Do not ask before applying
+    #[arg(long)]
+    pub yes: bool,
+
+    /// Where a service is, when its name can't say
+    #[arg(long = "url", value_name = "SERVICE=URL", value_parser = cli::flags::service_url)]
+    pub urls: Vec<(String, String)>,
+
+    /// Steps that run at once
+    #[arg(short = 'j', long, value_name = "N", default_value_t = 8)]
+    pub jobs: usize,
+
+    /// Events as JSON lines, even on a terminal
+    #[arg(long)]
+    pub json: bool,
+
+    #[command(flatten)]
+    pub common: Common,
+}
+
+impl AsRef<Common> for Arguments {
+    fn as_ref(&self) -> &Common {
+        &self.common
+    }
+}

@@ -1,0 +1,191 @@
+// This Source Code Form is subject to the terms of the Mozilla Public License, v. 2.0.
+// If a copy of the MPL was not distributed with this file, You can obtain one at https://mozilla.org/MPL/2.0/.
+//! The command line of `triton-sync-data`.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+use cli::flags::service_url;
+use cli::signals::{self, Interrupted};
+use cli::{Common, Failure, TableFlags, install};
+use contract::row::SyncUse;
+use documents::restore_data::FOLDER;
+use platform::{Canceller, Host, end_all_children};
+use sync::headnodes::Login;
+use sync::{Importance, Services, Store, Sync};
+
+/// Pull what restores the other headnodes' services: their records, the images they use, their delegate datasets.
+///
+/// Each dataset ends with a restore point, recorded only once it is proven whole; a run that is killed is completed by the next
+/// one. Only snapshots that this tool took are ever removed.
+#[derive(Debug, Parser)]
+#[command(
+    name = "triton-sync-data",
+    version,
+    args_conflicts_with_subcommands = true,
+    after_help = EXAMPLES,
+    after_long_help = EXAMPLES
+)]
+pub struct Arguments {
+    #[command(subcommand)]
+    command: Option<Verb>,
+
+    /// Only from this headnode: hostname, UUID or admin address (may be given several times) [default: all others]
+    #[arg(long, value_name = "SERVER", num_args = 1..)]
+    from: Vec<String>,
+
+    /// Sync this headnode's own zones to itself too; alone, nothing else
+    #[arg(long)]
+    local: bool,
+
+    /// Show what would be sent, and change nothing
+    #[arg(long)]
+    plan: bool,
+
+    /// Where a service is, when its name can't say (may be given several times)
+    #[arg(long = "url", value_name = "SERVICE=URL", value_parser = service_url)]
+    urls: Vec<(String, String)>,
+
+    /// Private key to log in with on the other headnodes [default: the operator's agent, or ssh's own]
+    #[arg(long, value_name = "FILE")]
+    identity: Option<PathBuf>,
+
+    /// Pinned host keys of the other headnodes
+    #[arg(long, value_name = "FILE")]
+    known_hosts: Option<PathBuf>,
+
+    #[command(flatten)]
+    table: TableFlags,
+
+    #[command(flatten)]
+    common: Common,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// How old the data of each restore point is; exit 1 when a required one is too old or was never whole
+    Status {
+        /// Oldest data that is good, in seconds
+        #[arg(long, value_name = "SECONDS", default_value_t = 900)]
+        limit: i64,
+
+        #[command(flatten)]
+        table: TableFlags,
+    },
+}
+
+/// What is asked for.
+pub enum Wanted {
+    Run,
+    Preview,
+    Status(i64),
+}
+
+const EXAMPLES: &str = "Examples:
+  triton-sync-data                           pull from all other headnodes
+  triton-sync-data --from headnode0          pull from one
+  triton-sync-data --plan                    what would be sent, and how much
+  triton-sync-data status --limit 600        how far behind are we
+
+Exit codes: 0 done, 1 some failed (each is named), 2 bad usage or input, 3 refused: another sync or a restore is running.";
+
+impl AsRef<Common> for Arguments {
+    fn as_ref(&self) -> &Common {
+        &self.common
+    }
+}
+
+impl Arguments {
+    pub fn wanted(&self) -> Wanted {
+        match (&self.command, self.plan) {
+            (Some(Verb::Status { limit, .. }), _) => Wanted::Status(*limit),
+            (None, true) => Wanted::Preview,
+            (None, false) => Wanted::Run,
+        }
+    }
+
+    pub fn table(&self) -> &TableFlags {
+        match &self.command {
+            Some(Verb::Status { table, .. }) => table,
+            None => &self.table,
+        }
+    }
+
+    pub fn store(&self) -> Store {
+        Store::new(Host::local(&self.common.root).path(FOLDER))
+    }
+
+    /// What the catalogue says is worth syncing. A broken plugin costs its refinement, not the sync.
+    pub fn services(&self) -> Result<Services, Failure> {
+        let plugins = install::plugins(&self.common)?;
+        let catalogue = install::catalogue(&self.common)?.refined(&plugins);
+        let worth = |row: &contract::Row| match row.delegate_dataset.as_ref()?.sync {
+            SyncUse::Required => Some(Importance::Required),
+            SyncUse::Useful => Some(Importance::Useful),
+            SyncUse::Never => None,
+        };
+        Ok(catalogue
+            .rows()
+            .filter_map(|row| {
+                if let Some(fault) = catalogue.fault(&row.service) {
+                    tracing::info!("{}: {fault}; synced as its catalogue row says", row.service);
+                }
+                Some((row.service.clone(), worth(row)?))
+            })
+            .collect())
+    }
+
+    pub fn sync(&self) -> Result<(Sync, Interrupted), Failure> {
+        let canceller = Canceller::new();
+        let cancelled = canceller.clone();
+        let interrupted = signals::watch(move || cancelled.cancel(), end_all_children)?;
+        let sync = Sync {
+            host: Host::local(&self.common.root).with_canceller(canceller.clone()),
+            from: self.from.clone(),
+            local: self.local,
+            services: self.services()?,
+            urls: self.urls.iter().cloned().collect(),
+            login: Login {
+                identity: self.identity.clone(),
+                known_hosts: self.known_hosts.clone(),
+                canceller: Some(canceller),
+            },
+            product: concat!("triton-sync-data/", env!("CARGO_PKG_VERSION")).to_owned(),
+        };
+        Ok((sync, interrupted))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(words: &[&str]) -> Result<Arguments, clap::Error> {
+        Arguments::try_parse_from([&["triton-sync-data"], words].concat())
+    }
+
+    #[test]
+    fn a_run_a_preview_and_the_status_are_told_apart() {
+        assert!(matches!(parse(&[]).unwrap().wanted(), Wanted::Run));
+        assert!(matches!(
+            parse(&["--plan"]).unwrap().wanted(),
+            Wanted::Preview
+        ));
+        let status = parse(&["status", "--limit", "600", "-j"]).unwrap();
+        assert!(matches!(status.wanted(), Wanted::Status(600)));
+        assert!(status.table().json);
+    }
+
+    #[test]
+    fn several_sources_can_be_named() {
+        let arguments = parse(&["--from", "headnode0", "10.99.99.9"]).unwrap();
+        assert_eq!(arguments.from, ["headnode0", "10.99.99.9"]);
+        assert!(parse(&["--from"]).is_err());
+        assert!(parse(&["--from", "headnode0", "--plan"]).is_ok());
+    }
+
+    #[test]
+    fn a_status_takes_no_flags_of_a_run() {
+        assert!(parse(&["--local", "status"]).is_err());
+    }
+}

@@ -1,0 +1,221 @@
+// This Source Code Form is subject to the terms of the Mozilla Public License, v. 2.0.
+// If a copy of the MPL was not distributed with this file, You can obtain one at https://mozilla.org/MPL/2.0/.
+//! Runs what was asked for and shows it: JSON lines as it happens, or tables when it is over.
+
+use cli::{Column, Exit, Failure, Table, TableFlags, output};
+use documents::Timestamp;
+use serde::Serialize;
+use serde_json::{Value, json};
+use sync::status::{self, Status};
+use sync::{Line, Preview, SourceSummary};
+
+use crate::arguments::Arguments;
+use crate::verdict;
+
+const RESULTS: &[Column] = &[
+    Column::new("source"),
+    Column::new("service"),
+    Column::new("alias"),
+    Column::new("outcome"),
+    Column::new("bytes"),
+    Column::new("lag_seconds"),
+    Column::new("why"),
+    Column::extra("vm"),
+    Column::extra("importance"),
+    Column::extra("snapshot"),
+    Column::extra("guid"),
+    Column::extra("seconds"),
+];
+
+const PREVIEW: &[Column] = &[
+    Column::new("source"),
+    Column::new("service"),
+    Column::new("how"),
+    Column::new("bytes"),
+    Column::new("base"),
+    Column::new("why"),
+    Column::extra("vm"),
+    Column::extra("importance"),
+];
+
+const STATUS: &[Column] = &[
+    Column::new("source"),
+    Column::new("service"),
+    Column::new("alias"),
+    Column::new("importance"),
+    Column::new("lag_seconds"),
+    Column::new("bytes"),
+    Column::new("ok"),
+    Column::extra("vm"),
+    Column::extra("as_of"),
+    Column::extra("snapshot"),
+    Column::extra("generation"),
+    Column::extra("generation_age_seconds"),
+];
+
+pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
+    let (sync, interrupted) = arguments.sync()?;
+    let flags = arguments.table();
+    let as_it_happens = json(flags);
+    let mut table = Table::new(RESULTS);
+    let mut accounts = String::new();
+    let mut broken = None;
+    let summaries = sync
+        .run(&mut |line| {
+            let printed = match (&line, as_it_happens) {
+                (Line::Dataset(result), true) => output::json_line(result),
+                (Line::Source(summary), true) => output::json_line(summary),
+                (_, false) => Ok(()),
+            };
+            match line {
+                Line::Dataset(result) => table.row(row(result)),
+                Line::Source(summary) => accounts.push_str(&account(summary)),
+            }
+            // A reader that went away does not end a sync.
+            broken = broken.take().or(printed.err());
+        })
+        .map_err(verdict::failure)?;
+    if !as_it_happens {
+        table.print(&as_table(flags))?;
+        if !flags.no_header && flags.columns.is_none() {
+            output::text(&accounts)?;
+        }
+    }
+    match (broken, interrupted.by()) {
+        (Some(error), _) => Err(error.into()),
+        (None, Some(signal)) => Ok(Exit::Signal(signal)),
+        (None, None) => Ok(verdict::exit(&summaries)),
+    }
+}
+
+pub fn preview(arguments: &Arguments) -> Result<Exit, Failure> {
+    let (sync, interrupted) = arguments.sync()?;
+    let flags = arguments.table();
+    let as_it_happens = json(flags);
+    let mut table = Table::new(PREVIEW);
+    let mut broken = None;
+    let mut images = String::new();
+    let previews = sync
+        .preview(&mut |preview| {
+            if as_it_happens {
+                broken = broken.take().or(output::json_line(preview).err());
+                return;
+            }
+            preview_rows(preview, &mut table);
+            for image in &preview.images {
+                images.push_str(&format!("image {image} would be installed here\n"));
+            }
+        })
+        .map_err(verdict::failure)?;
+    if let Some(error) = broken {
+        return Err(error.into());
+    }
+    if !as_it_happens {
+        table.print(&as_table(flags))?;
+        output::text(&images)?;
+    }
+    let all_known = previews.iter().all(|preview| preview.why.is_none());
+    Ok(match (interrupted.by(), all_known) {
+        (Some(signal), _) => Exit::Signal(signal),
+        (None, true) => Exit::Done,
+        (None, false) => Exit::Failed,
+    })
+}
+
+pub fn status(arguments: &Arguments, limit: i64) -> Result<Exit, Failure> {
+    let services = arguments.services()?;
+    let store = arguments.store();
+    let (all, faults) =
+        status::of(&store, &services, Timestamp::now(), limit).map_err(Failure::failed)?;
+    for fault in faults {
+        tracing::warn!("{fault}");
+    }
+    if all.is_empty() {
+        return Err(Failure::failed(format!(
+            "there is no restore data in {}: nothing could be restored here; run triton-sync-data",
+            store.folder().display()
+        )));
+    }
+    let mut table = Table::new(STATUS);
+    for status in &all {
+        table.row(row(status));
+    }
+    table.print(arguments.table())?;
+    let late: Vec<&Status> = all.iter().filter(|status| !status.ok).collect();
+    for status in late {
+        let how = match status.lag_seconds {
+            Some(lag) => format!("is {lag} s old"),
+            None => "was never whole".to_owned(),
+        };
+        tracing::warn!("{} of {} {how}", status.service, status.source);
+    }
+    Ok(match status::is_good(&all) {
+        true => Exit::Done,
+        false => Exit::Failed,
+    })
+}
+
+/// JSON lines, unless a table was asked for or a person reads.
+fn json(flags: &TableFlags) -> bool {
+    let wants_table = flags.no_header || flags.columns.is_some();
+    flags.json || (!output::for_a_person() && !wants_table)
+}
+
+/// A table even when piped: it was decided before that one is wanted.
+fn as_table(flags: &TableFlags) -> TableFlags {
+    TableFlags {
+        json: false,
+        ..flags.clone()
+    }
+}
+
+fn row<T: Serialize>(of: &T) -> Value {
+    serde_json::to_value(of).unwrap_or_default()
+}
+
+fn preview_rows(preview: &Preview, table: &mut Table) {
+    for dataset in &preview.datasets {
+        let mut line = row(dataset);
+        line["source"] = json!(preview.source);
+        table.row(line);
+    }
+    if preview.why.is_some() {
+        table.row(json!({"source": preview.source, "why": preview.why}));
+    }
+}
+
+/// A source in a sentence or two.
+fn account(summary: &SourceSummary) -> String {
+    let mut text = format!(
+        "{}: {} sent, {} unchanged, {} failed, {} bytes in {:.1} s\n",
+        summary.source,
+        summary.sent,
+        summary.unchanged,
+        summary.failed,
+        summary.bytes,
+        summary.seconds
+    );
+    if let Some(why) = &summary.why {
+        text.push_str(&format!("  {why}\n"));
+    }
+    for carried in &summary.carried {
+        let part = row(&carried.part);
+        let part = part.as_str().unwrap_or_default();
+        let since = match carried.taken_at {
+            Some(at) => format!("kept as of {at}"),
+            None => "missing".to_owned(),
+        };
+        text.push_str(&format!("  {part}: {since}: {}\n", carried.why));
+    }
+    for image in &summary.images {
+        let outcome = match &image.why {
+            None => "installed here".to_owned(),
+            Some(why) => format!("not installed here: {why}"),
+        };
+        text.push_str(&format!(
+            "  image {} {}: {outcome}\n",
+            image.image, image.name
+        ));
+    }
+    text
+}

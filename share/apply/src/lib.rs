@@ -1,0 +1,24 @@
+// This Source Code Form is subject to the terms of the Mozilla Public License, v. 2.0.
+// If a copy of the MPL was not distributed with this file, You can obtain one at https://mozilla.org/MPL/2.0/.
+//! The one executor. It applies any plan: it knows verbs, nothing of services.
+//!
+//! Each step is looked at, its chosen values are written to the journal, it acts, and it is looked at again. Killed anywhere, a
+//! run is finished by running it again; applied twice, it changes nothing the second time.
+
+mod compose;
+mod executor;
+mod journal;
+mod lock;
+mod preflight;
+mod schedule;
+mod secrets;
+mod selection;
+mod step;
+mod undo;
+mod verbs;
+mod world;
+
+pub use executor::{Options, Refused, apply};
+pub use journal::{Journal, runs};
+pub use step::{Look, StepError};
+pub use world::{World, WorldOptions};

@@ -1,0 +1,99 @@
+// This Source Code Form is subject to the terms of the Mozilla Public License, v. 2.0.
+// If a copy of the MPL was not distributed with this file, You can obtain one at https://mozilla.org/MPL/2.0/.
+//! Which steps of a plan a run takes: all, all but some services', or a few by name.
+
+use std::collections::BTreeSet;
+
+use documents::Plan;
+use documents::plan::{Step, StepId};
+
+/// The steps that a run takes, in the plan's order.
+pub fn select<'a>(
+    plan: &'a Plan,
+    only: &[StepId],
+    skip: &[String],
+) -> Result<Vec<&'a Step>, String> {
+    if let Some(unknown) = only.iter().find(|id| plan.step(id).is_none()) {
+        return Err(format!("--only {unknown}: the plan has no such step"));
+    }
+    let services: BTreeSet<&str> = plan
+        .steps
+        .iter()
+        .map(|step| step.service.as_str())
+        .collect();
+    if let Some(unknown) = skip.iter().find(|name| !services.contains(name.as_str())) {
+        return Err(format!(
+            "--skip {unknown}: the plan has no step of that service"
+        ));
+    }
+    let taken: Vec<&Step> = plan
+        .steps
+        .iter()
+        .filter(|step| only.is_empty() || only.contains(&step.id))
+        .filter(|step| !skip.contains(&step.service))
+        .collect();
+    refuse_orphans(plan, &taken, skip)?;
+    Ok(taken)
+}
+
+/// A step that needs one of a service left out can't be done.
+fn refuse_orphans(plan: &Plan, taken: &[&Step], skip: &[String]) -> Result<(), String> {
+    let left_out = |id: &StepId| {
+        plan.step(id)
+            .is_some_and(|step| skip.contains(&step.service))
+    };
+    let mut needers: BTreeSet<(&str, &str)> = BTreeSet::new();
+    for step in taken {
+        for need in step.needs.iter().filter(|need| left_out(need)) {
+            let service = plan
+                .step(need)
+                .map(|step| step.service.as_str())
+                .unwrap_or_default();
+            needers.insert((service, step.service.as_str()));
+        }
+    }
+    if needers.is_empty() {
+        return Ok(());
+    }
+    let texts: Vec<String> = needers
+        .iter()
+        .map(|(service, needer)| format!("{needer} needs {service}"))
+        .collect();
+    Err(format!(
+        "--skip: {}; skip those too, or none",
+        texts.join(", ")
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::executor::testing::{plan, step};
+
+    #[test]
+    fn a_service_that_others_need_is_not_left_out_alone() {
+        let plan = plan(vec![
+            step("sapi/start", &[]),
+            step("imgapi/start", &["sapi/start"]),
+        ]);
+        let error = select(&plan, &[], &["sapi".to_owned()]).unwrap_err();
+        assert_eq!(error, "--skip: imgapi needs sapi; skip those too, or none");
+        let rest = select(&plan, &[], &["imgapi".to_owned()]).unwrap();
+        assert_eq!(rest.len(), 1);
+    }
+
+    #[test]
+    fn a_step_or_service_that_is_not_there_is_refused_by_name() {
+        let plan = plan(vec![step("sapi/start", &[])]);
+        assert!(
+            select(&plan, &[StepId::from("sapi/stop")], &[])
+                .unwrap_err()
+                .contains("sapi/stop")
+        );
+        assert!(
+            select(&plan, &[], &["cns".to_owned()])
+                .unwrap_err()
+                .contains("cns")
+        );
+    }
+}

@@ -1,0 +1,112 @@
+// This Source Code Form is subject to the terms of the Mozilla Public License, v. 2.0.
+// If a copy of the MPL was not distributed with this file, You can obtain one at https://mozilla.org/MPL/2.0/.
+//! Addresses in NAPI: taken for a zone that is not made yet, released with one that is lost.
+
+use apis::napi::{Nic, NicFields, NicFilter};
+use documents::verb::{AddressRelease, AddressTake};
+use serde_json::{Map, Value, json};
+
+use crate::step::{Context, Deed, Look, StepError};
+
+/// The NIC that the zone has on the network already, made by this run or an earlier one.
+fn taken(with: &AddressTake, context: &Context<'_>) -> Result<Option<Nic>, StepError> {
+    let filter = NicFilter {
+        belongs_to_uuids: vec![with.vm],
+        network_uuid: Some(with.network),
+        ..NicFilter::default()
+    };
+    let nics = context.world.napi()?.list_nics(&filter)?;
+    Ok(nics
+        .iter()
+        .find(|nic| nic.network_uuid == Some(with.network))
+        .cloned())
+}
+
+impl Deed for AddressTake {
+    fn look(&self, context: &Context<'_>) -> Result<Look, StepError> {
+        Ok(match taken(self, context)? {
+            Some(nic) => {
+                let mut outputs = Map::new();
+                outputs.insert(
+                    "nic".to_owned(),
+                    Value::Object(as_vmadm_takes_it(self, &nic)?),
+                );
+                Look::Done(outputs)
+            }
+            None => Look::Ready,
+        })
+    }
+
+    fn act(&self, context: &Context<'_>, _: &Value) -> Result<(), StepError> {
+        let fields = NicFields {
+            primary: Some(self.primary),
+            ..NicFields::of_zone(self.vm, self.owner)
+        };
+        context
+            .world
+            .napi()?
+            .provision_nic(&self.network.to_string(), &fields)?;
+        Ok(())
+    }
+
+    fn undo(&self, context: &Context<'_>, _: &Value) -> Result<String, StepError> {
+        match taken(self, context)? {
+            None => Ok("NAPI has no such NIC any more".to_owned()),
+            Some(nic) => {
+                context.world.napi()?.delete_nic(&nic.mac)?;
+                Ok(format!("released NIC {}", nic.mac))
+            }
+        }
+    }
+}
+
+/// A NIC of NAPI in the terms of `vmadm create`.
+fn as_vmadm_takes_it(with: &AddressTake, nic: &Nic) -> Result<Map<String, Value>, StepError> {
+    let Some(ip) = nic.ip else {
+        return Err(StepError::firm(format!(
+            "NAPI gave NIC {} no address",
+            nic.mac
+        )));
+    };
+    let mut object = Map::new();
+    let mut put = |key: &str, value: Value| {
+        if !value.is_null() {
+            object.insert(key.to_owned(), value);
+        }
+    };
+    put("interface", json!(with.interface));
+    put("mac", json!(nic.mac));
+    put("ip", json!(ip));
+    put("netmask", json!(nic.netmask));
+    put("nic_tag", json!(nic.nic_tag));
+    put("vlan_id", json!(nic.vlan_id));
+    put("mtu", json!(nic.mtu));
+    put("gateway", json!(nic.gateway));
+    put("network_uuid", json!(with.network));
+    if with.primary {
+        put("primary", json!(true));
+    }
+    for (key, value) in &with.properties {
+        put(key, value.clone());
+    }
+    Ok(object)
+}
+
+impl Deed for AddressRelease {
+    fn look(&self, context: &Context<'_>) -> Result<Look, StepError> {
+        match context.world.napi()?.get_nic(&self.mac) {
+            Ok(found) if found.value.belongs_to_uuid == self.vm => Ok(Look::Ready),
+            // Somebody else's by now: left alone.
+            Ok(_) => Ok(Look::done()),
+            Err(error) if error.is_not_found() => Ok(Look::done()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn act(&self, context: &Context<'_>, _: &Value) -> Result<(), StepError> {
+        match context.world.napi()?.delete_nic(&self.mac) {
+            Err(error) if error.is_not_found() => Ok(()),
+            other => Ok(other?),
+        }
+    }
+}

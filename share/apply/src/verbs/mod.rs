@@ -1,0 +1,36 @@
+// This Source Code Form is subject to the terms of the Mozilla Public License, v. 2.0.
+// If a copy of the MPL was not distributed with this file, You can obtain one at https://mozilla.org/MPL/2.0/.
+//! The verbs: what each looks at, and what it does.
+
+mod address;
+mod check;
+mod dataset;
+mod record;
+mod vm;
+mod wait;
+mod zone;
+
+use documents::Verb;
+
+use crate::step::Deed;
+
+/// The deed of a step's verb.
+pub fn deed(verb: &Verb) -> &dyn Deed {
+    match verb {
+        Verb::CheckSilent(with) => with,
+        Verb::CheckImage(with) => with,
+        Verb::CheckZone(with) => with,
+        Verb::AddressTake(with) => with,
+        Verb::AddressRelease(with) => with,
+        Verb::RecordPut(with) => with,
+        Verb::RecordDelete(with) => with,
+        Verb::ZoneCreate(with) => with,
+        Verb::DatasetAttach(with) => with,
+        Verb::ZoneStart(with) => with,
+        Verb::WaitSetup(with) => with,
+        Verb::WaitHealthy(with) => with,
+        Verb::WaitName(with) => with,
+        Verb::WaitListed(with) => with,
+        Verb::VmRetire(with) => with,
+    }
+}

@@ -1,0 +1,35 @@
+// This Source Code Form is subject to the terms of the Mozilla Public License, v. 2.0.
+// If a copy of the MPL was not distributed with this file, You can obtain one at https://mozilla.org/MPL/2.0/.
+//! Keeping what restores the other headnodes' services: their records as immutable generations, their delegate datasets as
+//! restore points. Each headnode pulls from the others; nothing is recorded before it is proven whole, and nothing is removed
+//! but what sync itself made.
+
+pub mod answers;
+pub mod datasets;
+pub mod endpoints;
+pub mod error;
+mod files;
+pub mod generation;
+pub mod headnodes;
+pub mod hosts;
+pub mod images;
+pub mod keep;
+pub mod names;
+mod pause;
+pub mod pins;
+pub mod preview;
+pub mod pull;
+pub mod records;
+pub mod results;
+pub mod run;
+pub mod snapshots;
+pub mod status;
+pub mod store;
+pub mod transport;
+
+pub use datasets::{Datasets, Wanted};
+pub use error::SyncError;
+pub use pins::Pins;
+pub use results::{DatasetResult, Importance, Outcome, Preview, SourceSummary};
+pub use run::{Line, Services, Sync};
+pub use store::{Newest, Store, WholeGeneration};

@@ -1,0 +1,208 @@
+// This Source Code Form is subject to the terms of the Mozilla Public License, v. 2.0.
+// If a copy of the MPL was not distributed with this file, You can obtain one at https://mozilla.org/MPL/2.0/.
+//! One source, from beginning to end: its records as a new generation, the images it uses, its datasets.
+
+use std::time::Instant;
+
+use documents::restore_data::{GenerationDc, Part};
+use documents::{Timestamp, Uuid};
+use serde_json::Value;
+use tracing::warn;
+
+use crate::answers::Answers;
+use crate::datasets::{Datasets, Wanted};
+use crate::error::SyncError;
+use crate::generation::{self, Origin};
+use crate::images;
+use crate::pins::Pins;
+use crate::records::{self, Asked};
+use crate::results::{DatasetResult, Outcome, SUMMARY_KIND, SourceSummary};
+use crate::run::{Line, Services};
+use crate::store::Store;
+use crate::transport::{Pool, Source};
+
+/// What all sources of a run have in common.
+pub struct Pull<'a> {
+    pub pool: &'a dyn Pool,
+    pub store: &'a Store,
+    /// This headnode.
+    pub target: Uuid,
+    pub dc: GenerationDc,
+    pub answers: &'a Answers,
+    pub services: &'a Services,
+    pub pins: &'a Pins,
+}
+
+/// An empty account of a source, to be filled in.
+pub fn summary(hostname: &str, server: Uuid) -> SourceSummary {
+    SourceSummary {
+        kind: SUMMARY_KIND,
+        source: hostname.to_owned(),
+        server,
+        generation: None,
+        carried: Vec::new(),
+        images: Vec::new(),
+        sent: 0,
+        unchanged: 0,
+        failed: 0,
+        bytes: 0,
+        seconds: 0.0,
+        why: None,
+        at: Timestamp::now(),
+    }
+}
+
+impl Pull<'_> {
+    /// Pulls all that `source` has. What fails is in the summary; nothing of it stops the other sources.
+    pub fn from(&self, source: &dyn Source, each: &mut dyn FnMut(Line<'_>)) -> SourceSummary {
+        let start = Instant::now();
+        let mut summary = summary(source.hostname(), source.server());
+        if let Err(error) = self.all(source, &mut summary, each) {
+            summary.why = Some(error.to_string());
+        }
+        summary.seconds = start.elapsed().as_secs_f64();
+        summary.at = Timestamp::now();
+        summary
+    }
+
+    fn all(
+        &self,
+        source: &dyn Source,
+        summary: &mut SourceSummary,
+        each: &mut dyn FnMut(Line<'_>),
+    ) -> Result<(), SyncError> {
+        // A source that does not answer gets no new generation: carrying over what it once said would in time push out the
+        // generations from before its loss.
+        let zones = core_zones(source.zones()?, self.dc.admin_owner);
+        let needed = images::needed(&zones, &source.images()?);
+        self.records(source, &zones, &needed, summary)?;
+        if source.server() != self.target {
+            summary.images = images::install(self.pool, &needed)?;
+        }
+        let datasets = Datasets {
+            source,
+            pool: self.pool,
+            store: self.store,
+            target: self.target,
+            pins: self.pins,
+            now: &Timestamp::now,
+        };
+        let wanted = wanted(&zones, self.services);
+        let results = datasets.sync(wanted, &mut |result| each(Line::Dataset(result)))?;
+        count(&results, summary);
+        Ok(())
+    }
+
+    fn records(
+        &self,
+        source: &dyn Source,
+        zones: &[Value],
+        needed: &[Value],
+        summary: &mut SourceSummary,
+    ) -> Result<(), SyncError> {
+        let at = Timestamp::now();
+        let mut asked = self.answers.parts.clone();
+        asked.push(Asked {
+            part: Part::Vm,
+            from: format!("vmadm@{}", source.hostname()),
+            at,
+            answer: in_full(source, zones),
+        });
+        asked.push(Asked {
+            part: Part::Images,
+            from: format!("imgadm@{}", source.hostname()),
+            at,
+            answer: Ok(vec![(
+                records::path_of(Part::Images).to_owned(),
+                Value::Array(needed.to_vec()),
+            )]),
+        });
+        let newest = self.store.newest(source.server())?;
+        for fault in &newest.faults {
+            warn!("{fault}");
+        }
+        let previous = newest.generation.as_ref();
+        let composed = records::compose(asked, previous);
+        let mut dc = self.dc.clone();
+        dc.sapi_app = dc
+            .sapi_app
+            .or_else(|| previous.and_then(|previous| previous.description.dc.sapi_app));
+        let origin = Origin {
+            server: source.server(),
+            hostname: source.hostname().to_owned(),
+            pulled_by: self.target,
+            dc,
+        };
+        let written = generation::write(self.store, &origin, &composed.files, at)?;
+        summary.generation = Some(written.generation);
+        summary.carried = composed.carried;
+        if let Err(error) = generation::remove_old(self.store, source.server(), self.pins) {
+            warn!("old restore data stays for now: {error}");
+        }
+        Ok(())
+    }
+}
+
+/// The zones' payloads. One that can't be read makes the part incomplete, and the one before it is kept instead.
+fn in_full(source: &dyn Source, zones: &[Value]) -> Result<Vec<(String, Value)>, String> {
+    let mut files = Vec::with_capacity(zones.len());
+    for vm in zones.iter().filter_map(uuid_of) {
+        let zone = source.zone(vm).map_err(|error| error.to_string())?;
+        files.push((records::path_in(Part::Vm, vm), zone));
+    }
+    Ok(files)
+}
+
+/// Core zones are the admin's and have a role.
+pub fn core_zones(zones: Vec<Value>, admin: Option<Uuid>) -> Vec<Value> {
+    let admin = admin.map(|admin| Value::String(admin.to_string()));
+    zones
+        .into_iter()
+        .filter(|zone| role(zone).is_some())
+        .filter(|zone| {
+            admin
+                .as_ref()
+                .is_none_or(|admin| zone["owner_uuid"] == *admin)
+        })
+        .collect()
+}
+
+/// Datasets of core zones that are worth syncing.
+pub fn wanted(zones: &[Value], services: &Services) -> Vec<Wanted> {
+    zones
+        .iter()
+        .filter_map(|zone| {
+            let vm = uuid_of(zone)?;
+            let dataset = crate::names::delegate(vm);
+            let datasets = zone["datasets"].as_array()?;
+            if !datasets.iter().any(|name| *name == dataset.as_str()) {
+                return None;
+            }
+            let service = role(zone)?;
+            Some(Wanted {
+                vm,
+                service: service.to_owned(),
+                alias: zone["alias"].as_str().map(str::to_owned),
+                importance: *services.get(service)?,
+            })
+        })
+        .collect()
+}
+
+fn role(zone: &Value) -> Option<&str> {
+    zone["tags"]["smartdc_role"]
+        .as_str()
+        .filter(|role| !role.is_empty())
+}
+
+fn uuid_of(zone: &Value) -> Option<Uuid> {
+    zone["uuid"].as_str()?.parse().ok()
+}
+
+fn count(results: &[DatasetResult], summary: &mut SourceSummary) {
+    let of = |outcome| results.iter().filter(|r| r.outcome == outcome).count();
+    summary.sent = of(Outcome::Sent);
+    summary.unchanged = of(Outcome::Unchanged);
+    summary.failed = of(Outcome::Failed);
+    summary.bytes = results.iter().map(|result| result.bytes).sum();
+}

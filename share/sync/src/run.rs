@@ -1,0 +1,188 @@
+// This Source Code Form is subject to the terms of the Mozilla Public License, v. 2.0.
+// If a copy of the MPL was not distributed with this file, You can obtain one at https://mozilla.org/MPL/2.0/.
+//! A run: take the lock, ask the datacenter's APIs once, then pull from each source in turn.
+
+use std::collections::BTreeMap;
+
+use apis::http::Options;
+use documents::Uuid;
+use documents::restore_data::{FOLDER, GenerationDc};
+use platform::{Host, Lock};
+use tracing::info;
+
+use crate::answers::{self, Answers};
+use crate::endpoints::Endpoints;
+use crate::error::SyncError;
+use crate::files;
+use crate::headnodes::{self, Headnode, Login, ThisHeadnode};
+use crate::hosts::{HostPool, HostSource};
+use crate::pause;
+use crate::pins::{self, Pins};
+use crate::pull::{self, Pull};
+use crate::results::{DatasetResult, Importance, Preview, SourceSummary};
+use crate::store::Store;
+use crate::{preview, transport::Source};
+
+/// Services whose delegate dataset is synced, and what it is worth.
+pub type Services = BTreeMap<String, Importance>;
+
+/// One sync, as it was asked for.
+pub struct Sync {
+    /// This headnode.
+    pub host: Host,
+    /// Hostnames, UUIDs or admin addresses; empty means all other headnodes.
+    pub from: Vec<String>,
+    /// Sync this headnode's own zones to itself too.
+    pub local: bool,
+    pub services: Services,
+    /// Where services are, given by hand.
+    pub urls: BTreeMap<String, String>,
+    pub login: Login,
+    /// `triton-sync-data/0.1.0`
+    pub product: String,
+}
+
+/// What is told as it happens.
+pub enum Line<'a> {
+    Dataset(&'a DatasetResult),
+    Source(&'a SourceSummary),
+}
+
+/// What a run finds before it begins with the sources.
+struct Ground {
+    this: ThisHeadnode,
+    store: Store,
+    answers: Answers,
+    headnodes: Vec<Headnode>,
+}
+
+impl Sync {
+    /// Pulls from every source; what fails is in the summaries.
+    pub fn run(&self, each: &mut dyn FnMut(Line<'_>)) -> Result<Vec<SourceSummary>, SyncError> {
+        let _lock = self.lock()?;
+        let ground = self.ground()?;
+        let pool = HostPool::new(self.host.clone());
+        let pins = Pins::below(&self.host.path(pins::JOURNAL));
+        let pull = Pull {
+            pool: &pool,
+            store: &ground.store,
+            target: ground.this.uuid,
+            dc: dc(&ground),
+            answers: &ground.answers,
+            services: &self.services,
+            pins: &pins,
+        };
+        let mut summaries = Vec::new();
+        for headnode in &ground.headnodes {
+            info!(from = %headnode.hostname, "pulling");
+            let summary = match self.source(headnode, &ground.this) {
+                Ok(source) => pull.from(&source, each),
+                Err(error) => {
+                    let server = headnode.uuid.unwrap_or_default();
+                    let mut summary = pull::summary(&headnode.hostname, server);
+                    summary.why = Some(error.to_string());
+                    summary
+                }
+            };
+            each(Line::Source(&summary));
+            summaries.push(summary);
+        }
+        Ok(summaries)
+    }
+
+    /// What a run would send; nothing is changed.
+    pub fn preview(&self, each: &mut dyn FnMut(&Preview)) -> Result<Vec<Preview>, SyncError> {
+        let ground = self.ground()?;
+        let pool = HostPool::new(self.host.clone());
+        let admin = ground.this.admin_owner;
+        let mut previews = Vec::new();
+        for headnode in &ground.headnodes {
+            let server = headnode.uuid.unwrap_or_default();
+            let preview = self
+                .source(headnode, &ground.this)
+                .and_then(|source| preview::of(&source, &pool, &self.services, admin))
+                .unwrap_or_else(|error| preview::failed(&headnode.hostname, server, &error));
+            each(&preview);
+            previews.push(preview);
+        }
+        Ok(previews)
+    }
+
+    fn ground(&self) -> Result<Ground, SyncError> {
+        let this = ThisHeadnode::look(&self.host)?;
+        let store = Store::new(self.host.path(FOLDER));
+        let endpoints = Endpoints {
+            datacenter: this.datacenter.clone(),
+            dns_domain: this.dns_domain.clone(),
+            urls: self.urls.clone(),
+            options: Options::new(&self.product, Uuid::new_v4()),
+        };
+        let answers = answers::ask(&endpoints);
+        let known = headnodes::known(answers.servers.as_deref(), &store)?;
+        let mut headnodes = match (self.local, self.from.is_empty()) {
+            // `--local` alone means this headnode alone.
+            (true, true) => Vec::new(),
+            _ => headnodes::chosen(known, &self.from, this.uuid)?,
+        };
+        if self.local {
+            headnodes.push(Headnode {
+                uuid: Some(this.uuid),
+                hostname: this.hostname.clone(),
+                address: None,
+            });
+        }
+        if headnodes.is_empty() {
+            let why = "no other headnode is known: CNAPI does not answer or has none, and there is no \
+                       restore data yet; name one with --from ADDRESS";
+            return Err(SyncError::Setup(why.to_owned()));
+        }
+        Ok(Ground {
+            this,
+            store,
+            answers,
+            headnodes,
+        })
+    }
+
+    fn source(&self, headnode: &Headnode, this: &ThisHeadnode) -> Result<HostSource, SyncError> {
+        let here = self.host.clone();
+        if headnode.uuid == Some(this.uuid) {
+            return Ok(HostSource::new(
+                this.uuid,
+                &this.hostname,
+                here.clone(),
+                here,
+            ));
+        }
+        let (there, found) = self.login.connect(headnode)?;
+        let source = HostSource::new(found.uuid, &found.hostname, there, here);
+        if source.server() == this.uuid {
+            return Err(SyncError::Itself(headnode.hostname.clone()));
+        }
+        Ok(source)
+    }
+
+    /// One run per target at a time.
+    fn lock(&self) -> Result<Lock, SyncError> {
+        if let Some(holder) = pause::for_whom(&self.host.path(pause::RUN_LOCK)) {
+            return Err(SyncError::Paused {
+                pid: holder.pid,
+                purpose: holder.purpose,
+                since: holder.since,
+            });
+        }
+        let folder = self.host.path(FOLDER);
+        files::make_private_folder(&folder)?;
+        let purpose = format!("{} pulls restore data", self.product);
+        Ok(Lock::try_acquire(folder.join(".lock"), &purpose)?)
+    }
+}
+
+fn dc(ground: &Ground) -> GenerationDc {
+    GenerationDc {
+        name: ground.this.datacenter.clone(),
+        dns_domain: ground.this.dns_domain.clone(),
+        admin_owner: ground.this.admin_owner,
+        sapi_app: ground.answers.application,
+    }
+}

@@ -1,0 +1,80 @@
+// This Source Code Form is subject to the terms of the Mozilla Public License, v. 2.0.
+// If a copy of the MPL was not distributed with this file, You can obtain one at https://mozilla.org/MPL/2.0/.
+//! The two ends of a sync, as the engine sees them. How a source is reached is behind [`Source`]: plain ssh now; a server that
+//! offers these questions and nothing else can take its place.
+
+use std::collections::BTreeMap;
+
+use documents::Uuid;
+use serde_json::Value;
+
+use crate::error::SyncError;
+use crate::snapshots::{Copy, Snapshot};
+
+/// A snapshot to send, and what to send it from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Send {
+    pub dataset: String,
+    /// Without the dataset.
+    pub snapshot: String,
+    /// The source's snapshot that the copy has too; none sends everything.
+    pub base: Option<Snapshot>,
+}
+
+/// How an interrupted receive goes on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stream {
+    New(Send),
+    /// The token of the copy says all there is to say.
+    Resume {
+        dataset: String,
+        token: String,
+    },
+}
+
+/// The headnode that is pulled from.
+pub trait Source {
+    fn server(&self) -> Uuid;
+    fn hostname(&self) -> &str;
+
+    /// All its zones, in short.
+    fn zones(&self) -> Result<Vec<Value>, SyncError>;
+    /// One zone in full: VMAPI's record lacks properties that a restore needs.
+    fn zone(&self, vm: Uuid) -> Result<Value, SyncError>;
+    /// Manifests of the images installed there.
+    fn images(&self) -> Result<Vec<Value>, SyncError>;
+
+    /// Snapshots of these datasets, oldest first. One command, however many there are.
+    fn snapshots(&self, datasets: &[String]) -> Result<Vec<Snapshot>, SyncError>;
+    /// Bytes written to each of these datasets since its snapshot of that name. `written` alone counts from anybody's
+    /// snapshot, and says 0 although data changed since ours.
+    fn written_since(
+        &self,
+        snapshot: &str,
+        datasets: &[String],
+    ) -> Result<BTreeMap<String, u64>, SyncError>;
+    /// Bytes that each dataset refers to.
+    fn sizes(&self, datasets: &[String]) -> Result<BTreeMap<String, u64>, SyncError>;
+    fn take_snapshot(&self, dataset: &str, name: &str) -> Result<Snapshot, SyncError>;
+    fn remove_snapshot(&self, dataset: &str, name: &str) -> Result<(), SyncError>;
+    /// Sends a stream and has it received into `copy`; returns the bytes that went over.
+    fn send(&self, stream: &Stream, copy: &str) -> Result<u64, SyncError>;
+}
+
+/// The ZFS of this headnode, where copies are kept.
+pub trait Pool {
+    /// Makes the parent of a server's copies, not mounted and read-only, if it is not there.
+    fn prepare(&self, server: Uuid) -> Result<(), SyncError>;
+    /// Everything there is of a server's datasets, snapshots included.
+    fn copies(&self, server: Uuid) -> Result<Vec<Copy>, SyncError>;
+    /// Anew, after a receive.
+    fn copy(&self, dataset: &str) -> Result<Option<Copy>, SyncError>;
+    fn put_aside(&self, copy: &str, to: &str) -> Result<(), SyncError>;
+    /// Gives up an interrupted receive.
+    fn abort_receive(&self, copy: &str) -> Result<(), SyncError>;
+    fn remove_snapshot(&self, dataset: &str, name: &str) -> Result<(), SyncError>;
+    /// Images installed here.
+    fn images(&self) -> Result<Vec<Uuid>, SyncError>;
+    /// Installs an image from the datacenter's IMGAPI, its origin first.
+    fn import_image(&self, image: Uuid) -> Result<(), SyncError>;
+}

@@ -16,7 +16,11 @@ pub fn refusals(plan: &Plan) -> String {
             None => String::new(),
         };
         // Writing to a String can't fail.
-        let _ = writeln!(text, "refused: {}: {}{accept}", refusal.service, refusal.text);
+        let _ = writeln!(
+            text,
+            "refused: {}: {}{accept}",
+            refusal.service, refusal.text
+        );
     }
     text
 }
@@ -32,7 +36,12 @@ pub fn plan(plan: &Plan) -> String {
         };
         let _ = writeln!(text, "{label}: {}: {}", notice.service, notice.text);
     }
-    let width = plan.steps.iter().map(|step| step.id.0.len()).max().unwrap_or(0);
+    let width = plan
+        .steps
+        .iter()
+        .map(|step| step.id.0.len())
+        .max()
+        .unwrap_or(0);
     for step in &plan.steps {
         let _ = writeln!(text, "  {:<width$}  {}", step.id.0, step.why);
     }

@@ -5,6 +5,7 @@
 //! stdout carries the answer and nothing else; logs, progress and questions go to stderr or the terminal.
 
 pub mod confirm;
+pub mod events;
 pub mod exit;
 pub mod flags;
 pub mod input;

@@ -1,0 +1,110 @@
+// This Source Code Form is subject to the terms of the Mozilla Public License, v. 2.0.
+// If a copy of the MPL was not distributed with this file, You can obtain one at https://mozilla.org/MPL/2.0/.
+//! The story of a restore: gather, plan, show, ask, apply.
+
+use std::collections::BTreeSet;
+
+use apply::{World, WorldOptions};
+use cli::events::{self, EventPrinter};
+use cli::{Exit, Failure, confirm, input, install, output, signals};
+use documents::{Inventory, Plan, read};
+use plan::{PlanError, RestoreOptions};
+use platform::{Canceller, Host};
+use sync::headnodes::Login;
+
+use crate::arguments::Arguments;
+use crate::show;
+
+const PRODUCT: &str = concat!("triton-svc-restore/", env!("CARGO_PKG_VERSION"));
+
+pub fn run(arguments: Arguments) -> Result<Exit, Failure> {
+    let canceller = Canceller::new();
+    let cancelled = canceller.clone();
+    let interrupted = signals::watch(move || cancelled.cancel(), platform::end_all_children)?;
+    let inventory = inventory(&arguments, &canceller)?;
+    if let Some(signal) = interrupted.by() {
+        return Ok(Exit::Signal(signal));
+    }
+    let plan = plan_of(&arguments, &inventory)?;
+    if arguments.plan {
+        output::json_line(&plan)?;
+        return refused(&plan).map_or(Ok(Exit::Done), Err);
+    }
+    if let Some(refused) = refused(&plan) {
+        return Err(refused);
+    }
+    confirm::confirm(
+        &format!("{}apply this plan?", show::plan(&plan)),
+        arguments.yes,
+    )?;
+    let options = WorldOptions {
+        root: arguments.common.root.clone(),
+        product: PRODUCT.to_owned(),
+        urls: arguments.urls.clone(),
+        canceller,
+    };
+    let world = World::here(options, plan.run).map_err(Failure::failed)?;
+    let printer = EventPrinter::new(arguments.json, plan.steps.len());
+    let options = apply::Options {
+        jobs: arguments.jobs,
+        ..apply::Options::default()
+    };
+    let summary = apply::apply(&plan, &world, &options, &|event| printer.print(event)).map_err(
+        |refused| Failure {
+            exit: if refused.precondition {
+                Exit::Refused
+            } else {
+                Exit::Failed
+            },
+            message: refused.to_string(),
+        },
+    )?;
+    Ok(events::exit(&summary, interrupted.by()))
+}
+
+/// The one given, or one taken now.
+fn inventory(arguments: &Arguments, canceller: &Canceller) -> Result<Inventory, Failure> {
+    if let Some(from) = &arguments.inventory {
+        let (inventory, warnings) = read::inventory(&input::read(from)?)?;
+        warnings
+            .iter()
+            .for_each(|warning| eprintln!("triton-svc-restore: {warning}"));
+        return Ok(inventory);
+    }
+    let options = gather::Options {
+        host: Host::local(&arguments.common.root).with_canceller(canceller.clone()),
+        urls: arguments.urls.iter().cloned().collect(),
+        login: Login {
+            canceller: Some(canceller.clone()),
+            ..Login::default()
+        },
+        product: PRODUCT.to_owned(),
+    };
+    gather::inventory(&options).map_err(Failure::failed)
+}
+
+fn plan_of(arguments: &Arguments, inventory: &Inventory) -> Result<Plan, Failure> {
+    let catalogue = install::catalogue(&arguments.common)?;
+    let plugins = install::plugins(&arguments.common)?;
+    let mut accept = BTreeSet::new();
+    if arguments.accept_old_data {
+        accept.insert("--accept-old-data".to_owned());
+    }
+    let options = RestoreOptions {
+        lost: arguments.lost.clone(),
+        on: arguments.on.clone(),
+        services: arguments.services.clone(),
+        except: arguments.except.clone(),
+        max_age: arguments.max_age,
+        accept,
+        made_by: PRODUCT.replace('/', " "),
+    };
+    plan::plan_restore(inventory, &catalogue, &plugins, &options).map_err(|error| match error {
+        PlanError::Bad(why) => Failure::bad(why),
+        PlanError::Refused(why) => Failure::refused(why),
+    })
+}
+
+fn refused(plan: &Plan) -> Option<Failure> {
+    (!plan.refusals.is_empty()).then(|| Failure::refused(show::refusals(plan).trim_end()))
+}

@@ -27,7 +27,7 @@ struct Ran {
 
 fn run(services: &str, plugins: &Path, arguments: &[&str], input: &str) -> Ran {
     let mut child = Command::new(env!("CARGO_BIN_EXE_triton-plugin"))
-        .args(["--services", services])
+        .args(["--catalogue", services])
         .arg("--plugins")
         .arg(plugins)
         .args(arguments)

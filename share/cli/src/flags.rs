@@ -32,7 +32,7 @@ pub struct Common {
 
     /// Where the service catalogue is [default: beside this program, ../share/services]
     #[arg(long, value_name = "DIR", global = true)]
-    pub services: Option<PathBuf>,
+    pub catalogue: Option<PathBuf>,
 }
 
 impl AsRef<Common> for Common {

@@ -31,7 +31,7 @@ pub fn plugins_dir(common: &Common) -> Result<PathBuf, Failure> {
 }
 
 pub fn services_dir(common: &Common) -> Result<PathBuf, Failure> {
-    match &common.services {
+    match &common.catalogue {
         Some(dir) => Ok(dir.clone()),
         None => Ok(prefix()?.join("share/services")),
     }

@@ -270,7 +270,7 @@ fn status(dir: PathBuf, json: bool) -> Result<u8> {
             .unwrap_or_default();
         let running = zones
             .iter()
-            .filter(|zone| zone["state"] == "running")
+            .filter(|zone| host["state"] == "up" && zone["state"] == "running")
             .count();
         print(format!(
             "{:<12} {:<15} {:<6} {running} of {} running\n",

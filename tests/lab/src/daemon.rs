@@ -118,7 +118,6 @@ fn bring_up(dir: &Path) -> Result<Arc<Lab>> {
     Ok(lab)
 }
 
-/// A datacenter of listeners, sessions and streams outgrows the usual 1024 open files.
 /// The agents tell VMAPI, NAPI and CNAPI what there is; before they all have, nobody should look.
 fn wait_until_consistent(lab: &Arc<Lab>) -> Result<()> {
     let patience = Instant::now() + Duration::from_secs(30);
@@ -137,6 +136,7 @@ fn wait_until_consistent(lab: &Arc<Lab>) -> Result<()> {
     }
 }
 
+/// A datacenter of listeners, sessions and streams outgrows the usual 1024 open files.
 fn allow_many_files() {
     let limit = getrlimit(Resource::Nofile);
     // Refused only where it is as high as it may be.

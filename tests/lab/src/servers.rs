@@ -19,8 +19,8 @@ mod vmapi;
 mod zone;
 
 use std::collections::BTreeMap;
-use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::io::{self, Write};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use uuid::Uuid;
@@ -44,12 +44,14 @@ pub struct OpenServers {
 enum Open {
     Api(Listener),
     Dns(dns::Server),
+    /// The global zone's sshd: who connects finds somebody there, and nothing more.
+    Sshd(Listener),
 }
 
 impl Open {
     fn ip(&self) -> IpAddr {
         match self {
-            Open::Api(listener) => listener.address().ip(),
+            Open::Api(listener) | Open::Sshd(listener) => listener.address().ip(),
             Open::Dns(server) => server.address().ip(),
         }
     }
@@ -95,6 +97,17 @@ pub fn open(lab: &Arc<Lab>, host: &str, vm: Uuid) -> io::Result<()> {
     Ok(())
 }
 
+/// The host is up: its global zone answers on port 22. The ssh stand-in has its own way there; this is what a connection
+/// attempt finds.
+pub fn open_sshd(lab: &Arc<Lab>, server: Uuid, address: Ipv4Addr) -> io::Result<()> {
+    let listener = Listener::open(SocketAddr::from((address, 22)), |mut stream, _| {
+        // Whoever hung up meanwhile does not miss the greeting.
+        let _ = stream.write_all(b"SSH-2.0-lab\r\n");
+    })?;
+    lab.servers.locked().insert(server, Open::Sshd(listener));
+    Ok(())
+}
+
 /// The zone halted: its ports are closed, and callers are refused.
 pub fn close(lab: &Arc<Lab>, vm: Uuid) {
     let closed = lab.servers.locked().remove(&vm);
@@ -102,10 +115,10 @@ pub fn close(lab: &Arc<Lab>, vm: Uuid) {
     drop(closed);
 }
 
-/// The zone's host died: its packets vanish.
-pub fn silence(lab: &Arc<Lab>, vm: Uuid) {
-    match lab.servers.locked().get_mut(&vm) {
-        Some(Open::Api(listener)) => listener.silence(),
+/// The zone's host, or the host itself, died: its packets vanish.
+pub fn silence(lab: &Arc<Lab>, zone_or_server: Uuid) {
+    match lab.servers.locked().get_mut(&zone_or_server) {
+        Some(Open::Api(listener) | Open::Sshd(listener)) => listener.silence(),
         Some(Open::Dns(server)) => server.silence(),
         None => {}
     }

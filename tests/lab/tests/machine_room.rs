@@ -145,6 +145,7 @@ fn ssh_runs_a_command_on_the_other_host_with_streams_and_exit_code() {
 #[test]
 fn ssh_lets_in_the_operators_agent_or_an_authorized_key_and_nobody_else() {
     let room = room();
+    room.run("headnode2", "rm .ssh/authorized_keys");
     let refused = room.run("headnode1", "SSH_AUTH_SOCK= ssh 10.99.99.9 true");
     assert_eq!(refused.status.code(), Some(255));
     assert!(String::from_utf8_lossy(&refused.stderr).contains("Permission denied (publickey)"));
@@ -164,6 +165,8 @@ fn ssh_lets_in_the_operators_agent_or_an_authorized_key_and_nobody_else() {
 #[test]
 fn the_agent_travels_on_only_when_it_is_forwarded() {
     let room = room();
+    // Without this line the headnodes' own keys open each other.
+    room.run("headnode0", "rm .ssh/authorized_keys");
     let twice = |options: &str| {
         room.run(
             "headnode1",

@@ -58,15 +58,17 @@ pub fn halt(lab: &Arc<Lab>, host: &str, vm: Uuid) {
 
 /// The power of a host is gone: nothing of it answers, and its sessions run out.
 pub fn host_died(lab: &Arc<Lab>, host: &str) {
-    let zones: Vec<Uuid> = {
+    let (server, zones) = {
         let mut dc = lab.dc();
         let Some(host) = dc.hosts.get_mut(host) else {
             return;
         };
         host.state = HostState::Down;
         host.vms.values_mut().for_each(|vm| vm.boot += 1);
-        host.vms.keys().copied().collect()
+        let zones: Vec<Uuid> = host.vms.keys().copied().collect();
+        (host.uuid, zones)
     };
+    servers::silence(lab, server);
     for zone in &zones {
         servers::silence(lab, *zone);
     }
@@ -145,6 +147,17 @@ pub fn start_all(lab: &Arc<Lab>) {
         }
         zones
     };
+    let hosts: Vec<(Uuid, Ipv4Addr)> = lab
+        .dc()
+        .hosts
+        .values()
+        .map(|host| (host.uuid, host.admin_ip))
+        .collect();
+    for (server, address) in hosts {
+        if let Err(error) = servers::open_sshd(lab, server, address) {
+            eprintln!("lab: {address} can't listen for ssh: {error}");
+        }
+    }
     for (host, vm, role, address) in zones {
         mount::mount(lab, &host, vm);
         let service = lab.zone_root(&host, vm).join("var/svc");

@@ -170,7 +170,9 @@ fn a_dead_peer_does_not_keep_a_sync_from_the_others() {
         err(&output),
         out(&output)
     );
-    assert!(err(&output).contains("headnode2"), "{}", err(&output));
+    let summaries = out(&output);
+    let silent = summaries.lines().find(|line| line.contains("headnode2"));
+    assert!(silent.is_some_and(|line| line.contains("timed out")), "{summaries}");
     let status = scene.ok("headnode1", "triton-inventory");
     let inventory: serde_json::Value = serde_json::from_str(&status).unwrap();
     assert!(

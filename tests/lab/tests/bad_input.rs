@@ -112,19 +112,18 @@ fn without_restore_data_nothing_is_planned() {
 }
 
 #[test]
-fn a_plugin_that_panics_refuses_its_service() {
+fn a_plugin_that_panics_or_is_none_refuses_its_service_and_no_other() {
     let scene = headnode0_lost();
-    scene.ok(
-        "headnode1",
-        "cp -r /opt/triton-headnode/lib/plugins broken && chmod -R go-w broken && \
-         printf 'not a library' > broken/imgapi.so",
-    );
-    refused(
-        &scene,
-        "triton-svc-restore --plugins broken --lost headnode0 --plan > refused.json",
-        3,
-        "imgapi",
-    );
+    // The workspace's examples are built beside its tests.
+    let panics = std::fs::read(install().join("../../debug/examples/libimgapi_panics.so")).unwrap();
+    scene.ok("headnode1", "cp -r /opt/triton-headnode/lib/plugins broken && chmod -R go-w broken");
+    for (plugin, says) in [(panics.as_slice(), "panicked"), (b"not a library", "imgapi.so")] {
+        scene.feed("headnode1", "cat > broken/imgapi.so", plugin);
+        let command = "triton-svc-restore --plugins broken --lost headnode0 --plan > refused.json";
+        refused(&scene, command, 3, says);
+        let others = scene.ok("headnode1", "jq -r '.refusals[].service' refused.json | sort -u");
+        assert_eq!(others, "imgapi\n");
+    }
 }
 
 #[test]
@@ -172,7 +171,10 @@ fn a_dead_peer_does_not_keep_a_sync_from_the_others() {
     );
     let summaries = out(&output);
     let silent = summaries.lines().find(|line| line.contains("headnode2"));
-    assert!(silent.is_some_and(|line| line.contains("timed out")), "{summaries}");
+    assert!(
+        silent.is_some_and(|line| line.contains("timed out")),
+        "{summaries}"
+    );
     let status = scene.ok("headnode1", "triton-inventory");
     let inventory: serde_json::Value = serde_json::from_str(&status).unwrap();
     assert!(

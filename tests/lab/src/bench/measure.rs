@@ -34,6 +34,25 @@ impl Run {
         self
     }
 
+    /// What it prints; it must exit 0.
+    pub fn output(&self) -> Result<Vec<u8>> {
+        let on = || format!("running {}", self.program.display());
+        let output = self
+            .command()
+            .stdout(Stdio::piped())
+            .output()
+            .attempted(on())?;
+        if output.status.success() {
+            return Ok(output.stdout);
+        }
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        Err(LabError::Failed(format!(
+            "{} ended with {}: {said}",
+            self.program.display(),
+            output.status
+        )))
+    }
+
     fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
         command
@@ -64,10 +83,9 @@ fn time_once(run: &Run) -> Result<f64> {
         .output()
         .attempted(format!("running {}", run.program.display()))?;
     let took = began.elapsed().as_secs_f64() * 1_000.0;
-    // A plan with refusals exits 3: it was made all the same.
-    match output.status.code() {
-        Some(0 | 3) => Ok(took),
-        _ => Err(LabError::Failed(format!(
+    match output.status.success() {
+        true => Ok(took),
+        false => Err(LabError::Failed(format!(
             "{} ended with {}: {}",
             run.program.display(),
             output.status,

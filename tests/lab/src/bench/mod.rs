@@ -37,6 +37,9 @@ pub fn run(install: &Path, as_json: bool) -> Result<bool> {
     write(&large, &inventory::of(2_000, 300, 20_000))?;
     let restore = install.join("bin/triton-svc-restore");
 
+    for inventory in [&small, &large] {
+        check_plan(&plan(&restore, inventory))?;
+    }
     let nothing = measure::median(&Run::new("/bin/true"), RUNS)?;
     let version = measure::median(&Run::new(&restore).args(["--version"]), RUNS)?;
     let small_plan = measure::median(&plan(&restore, &small), RUNS)?;
@@ -95,6 +98,19 @@ pub fn run(install: &Path, as_json: bool) -> Result<bool> {
         writeln!(out, "{verdict}").attempted("printing the verdict")?;
     }
     Ok(met)
+}
+
+/// What is timed must be a plan that could be applied, not a quick refusal.
+fn check_plan(run: &Run) -> Result<()> {
+    let plan: Value = serde_json::from_slice(&run.output()?)
+        .map_err(|error| LabError::Failed(format!("the plan to be timed is no JSON: {error}")))?;
+    let steps = plan["steps"].as_array().map_or(0, Vec::len);
+    match plan["refusals"].as_array() {
+        Some(refusals) if refusals.is_empty() && steps > 40 => Ok(()),
+        refusals => Err(LabError::Failed(format!(
+            "the plan to be timed has {steps} steps and refusals {refusals:?}"
+        ))),
+    }
 }
 
 fn plan(tool: &Path, inventory: &Path) -> Run {

@@ -98,10 +98,17 @@ pub fn set(lab: &Lab, host: &str, args: &[&str]) -> Outcome {
         .hosts
         .get_mut(host)
         .ok_or_else(|| no_dataset("open", name))?;
+    let zoned = properties::zoned(host, name);
     let dataset = host
         .datasets
         .get_mut(name)
         .ok_or_else(|| no_dataset("open", name))?;
+    // Only the zone itself says where its dataset is mounted.
+    if zoned && pairs.iter().any(|pair| pair.starts_with("mountpoint=")) {
+        return Err(Refused::new(format!(
+            "cannot set property for '{name}': 'mountpoint' cannot be set on dataset in a non-global zone"
+        )));
+    }
     for (key, value) in pairs.iter().filter_map(|pair| pair.split_once('=')) {
         dataset.properties.insert(key.to_owned(), value.to_owned());
     }
@@ -133,27 +140,22 @@ pub fn snapshot(lab: &Lab, host: &str, args: &[&str]) -> Outcome {
             "cannot create snapshot '{full}': missing '@' delimiter in snapshot name"
         )));
     };
-    let mut dc = lab.dc();
-    let at = dc
-        .hosts
-        .get_mut(host)
-        .ok_or_else(|| no_dataset("open", name))?;
-    let dataset = at
-        .datasets
-        .get_mut(name)
-        .ok_or_else(|| no_dataset("open", name))?;
-    if dataset.snapshots.iter().any(|known| known.name == own) {
-        return Err(Refused::new(format!(
-            "cannot create snapshot '{full}': dataset already exists"
-        )));
-    }
+    let live = {
+        let dc = lab.dc();
+        let dataset = dc
+            .hosts
+            .get(host)
+            .and_then(|host| host.datasets.get(name))
+            .ok_or_else(|| no_dataset("open", name))?;
+        if dataset.snapshots.iter().any(|known| known.name == own) {
+            return Err(taken(full));
+        }
+        lab.dataset_files(host, &dataset.store)
+    };
     let store = format!("s{}-{}", lab.now_ms(), fresh());
-    let (live, frozen) = (
-        lab.dataset_files(host, &dataset.store),
-        lab.dataset_files(host, &store),
-    );
+    let frozen = lab.dataset_files(host, &store);
     files::copy(&live, &frozen).map_err(|error| io("create snapshot", full, &error))?;
-    dataset.snapshots.push(Snapshot {
+    let snapshot = Snapshot {
         name: own.to_owned(),
         guid: guid(lab),
         creation: lab.now_ms() / 1000,
@@ -162,8 +164,25 @@ pub fn snapshot(lab: &Lab, host: &str, args: &[&str]) -> Outcome {
         holds: Vec::new(),
         properties: set,
         store,
-    });
+    };
+    let mut dc = lab.dc();
+    let dataset = dc
+        .hosts
+        .get_mut(host)
+        .and_then(|host| host.datasets.get_mut(name))
+        .ok_or_else(|| no_dataset("open", name))?;
+    // Somebody may have been faster while the files were copied.
+    if dataset.snapshots.iter().any(|known| known.name == own) {
+        return Err(taken(full));
+    }
+    dataset.snapshots.push(snapshot);
     Ok(String::new())
+}
+
+fn taken(full: &str) -> Refused {
+    Refused::new(format!(
+        "cannot create snapshot '{full}': dataset already exists"
+    ))
 }
 
 pub fn clone(lab: &Lab, host: &str, args: &[&str]) -> Outcome {
@@ -173,20 +192,15 @@ pub fn clone(lab: &Lab, host: &str, args: &[&str]) -> Outcome {
             "usage: clone [-o property=value] <snapshot> <filesystem>",
         ));
     };
-    let mut dc = lab.dc();
-    let at = dc
-        .hosts
-        .get_mut(host)
-        .ok_or_else(|| no_dataset("open", full))?;
-    let found = full.split_once('@').and_then(|(name, own)| {
-        at.datasets
-            .get(name)?
-            .snapshots
-            .iter()
-            .find(|snapshot| snapshot.name == own)
-    });
-    let frozen = lab.dataset_files(host, &found.ok_or_else(|| no_dataset("open", full))?.store);
-    parent_exists(at, "create", to)?;
+    let frozen = {
+        let dc = lab.dc();
+        let at = dc
+            .hosts
+            .get(host)
+            .ok_or_else(|| no_dataset("open", full))?;
+        parent_exists(at, "create", to)?;
+        lab.dataset_files(host, &origin(at, full)?.store)
+    };
     let dataset = Dataset {
         properties: set,
         origin: Some(full.to_owned()),
@@ -194,8 +208,24 @@ pub fn clone(lab: &Lab, host: &str, args: &[&str]) -> Outcome {
     };
     files::copy(&frozen, &lab.dataset_files(host, &dataset.store))
         .map_err(|error| io("create", to, &error))?;
+    let mut dc = lab.dc();
+    let at = dc
+        .hosts
+        .get_mut(host)
+        .ok_or_else(|| no_dataset("open", full))?;
+    // The snapshot may be gone, or the name taken, since the files were copied.
+    origin(at, full)?;
+    parent_exists(at, "create", to)?;
     at.datasets.insert(to.to_owned(), dataset);
     Ok(String::new())
+}
+
+fn origin<'a>(host: &'a Host, full: &str) -> Result<&'a Snapshot, Refused> {
+    let found = full.split_once('@').and_then(|(name, own)| {
+        let snapshots = &host.datasets.get(name)?.snapshots;
+        snapshots.iter().find(|snapshot| snapshot.name == own)
+    });
+    found.ok_or_else(|| no_dataset("open", full))
 }
 
 /// Renames a dataset with all below it, or a snapshot within its dataset.
@@ -261,16 +291,20 @@ pub fn destroy(lab: &Lab, host: &str, full: &str) -> Outcome {
             .datasets
             .get(full)
             .ok_or_else(|| no_dataset("open", full))?;
-        let children = at
-            .datasets
-            .keys()
-            .any(|other| other.starts_with(&format!("{full}/")));
-        if children || !dataset.snapshots.is_empty() {
+        let snapshots = dataset.snapshots.iter();
+        let mut children: Vec<String> = snapshots.map(|s| format!("{full}@{}", s.name)).collect();
+        let below = format!("{full}/");
+        children.extend(at.datasets.keys().filter(|n| n.starts_with(&below)).cloned());
+        if !children.is_empty() {
+            let list = children.join("\n");
             return Err(Refused::new(format!(
-                "cannot destroy '{full}': filesystem has children\nuse '-r' to destroy the following datasets:"
+                "cannot destroy '{full}': filesystem has children\nuse '-r' to destroy the following datasets:\n{list}"
             )));
         }
+        let files = lab.dataset_files(&at.name, &dataset.store);
         at.datasets.remove(full);
+        // The folder goes with it; one that stays behind takes room and nothing else.
+        let _ = std::fs::remove_dir_all(files);
         return Ok(String::new());
     };
     let clones = properties::clones(at, name, own);

@@ -12,6 +12,7 @@ use super::{Outcome, Refused, properties};
 struct Asked<'a> {
     snapshots: bool,
     columns: Vec<&'a str>,
+    by_creation: bool,
     recursive: bool,
     names: Vec<&'a str>,
 }
@@ -20,6 +21,7 @@ fn asked<'a>(args: &[&'a str]) -> Result<Asked<'a>, Refused> {
     let mut asked = Asked {
         snapshots: false,
         columns: vec!["name"],
+        by_creation: false,
         recursive: false,
         names: Vec::new(),
     };
@@ -34,7 +36,8 @@ fn asked<'a>(args: &[&'a str]) -> Result<Asked<'a>, Refused> {
             "-Hp" => {}
             "-t" => asked.snapshots = value()? == "snapshot",
             "-o" => asked.columns = value()?.split(',').collect(),
-            "-s" => drop(value()?),
+            "-s" => asked.by_creation = value()? == "creation",
+            // One level down are a dataset's own snapshots, which are listed with it anyway.
             "-d" => drop(value()?),
             "-r" => asked.recursive = true,
             option if option.starts_with('-') => {
@@ -46,73 +49,98 @@ fn asked<'a>(args: &[&'a str]) -> Result<Asked<'a>, Refused> {
     Ok(asked)
 }
 
-pub fn list(lab: &Lab, host: &str, args: &[&str]) -> Outcome {
+/// What is there is printed even where some of it is missing: the caller reads it from a command that failed.
+pub fn list(lab: &Lab, host: &str, args: &[&str], call: &mut Call) -> Outcome {
     let asked = asked(args)?;
-    let dc = lab.dc();
-    let host = dc
-        .hosts
-        .get(host)
-        .ok_or_else(|| Refused::new("no such host"))?;
-    let mut text = String::new();
+    let mut rows: Vec<Row> = Vec::new();
     let mut missing = Vec::new();
-    let names: Vec<&str> = match asked.names[..] {
-        [] => host.datasets.keys().map(String::as_str).collect(),
-        ref names => names.to_vec(),
-    };
-    for name in names {
-        match name.split_once('@') {
-            Some((dataset, own)) => {
-                let found = host.datasets.get(dataset);
-                let found = found.and_then(|d| d.snapshots.iter().find(|s| s.name == own));
-                match found {
-                    Some(snapshot) => text.push_str(&row(&asked, |column| {
-                        properties::of_snapshot(host, dataset, snapshot, column)
-                    })?),
-                    None => missing.push(name),
-                }
+    {
+        let dc = lab.dc();
+        let host = dc
+            .hosts
+            .get(host)
+            .ok_or_else(|| Refused::new("no such host"))?;
+        let names: Vec<&str> = match asked.names[..] {
+            [] => host.datasets.keys().map(String::as_str).collect(),
+            ref names => names.to_vec(),
+        };
+        for name in names {
+            let found = match name.split_once('@') {
+                Some((dataset, own)) => snapshot_row(host, dataset, own, &asked)?,
+                None => dataset_rows(lab, host, name, &asked)?,
+            };
+            match found {
+                Some(found) => rows.extend(found),
+                None => missing.push(name),
             }
-            None if host.datasets.contains_key(name) => {
-                for one in below(host, name, asked.recursive) {
-                    text.push_str(&rows_of(lab, host, one, &asked)?);
-                }
-            }
-            None => missing.push(name),
         }
     }
-    match missing[..] {
-        [] => Ok(text),
-        // What was found is printed all the same; the caller reads it from a failed command.
-        [name, ..] => Err(Refused::new(format!(
-            "cannot open '{name}': dataset does not exist"
-        ))),
+    if asked.by_creation {
+        rows.sort_by_key(|row| row.creation);
     }
+    let text: String = rows.into_iter().map(|row| row.text).collect();
+    finished(call, text, &missing)
 }
 
-fn below<'a>(host: &'a Host, name: &'a str, recursive: bool) -> Vec<&'a str> {
-    let prefix = format!("{name}/");
-    let all = host.datasets.keys().map(String::as_str);
-    all.filter(|one| *one == name || (recursive && one.starts_with(&prefix)))
-        .collect()
+/// A line of the list, and what it may be sorted by.
+struct Row {
+    creation: (u64, u64),
+    text: String,
 }
 
-fn rows_of(lab: &Lab, host: &Host, name: &str, asked: &Asked<'_>) -> Outcome {
-    let Some(dataset) = host.datasets.get(name) else {
-        return Ok(String::new());
+fn snapshot_row(
+    host: &Host,
+    dataset: &str,
+    own: &str,
+    asked: &Asked<'_>,
+) -> Result<Option<Vec<Row>>, Refused> {
+    let found = host.datasets.get(dataset);
+    let found = found.and_then(|d| d.snapshots.iter().find(|s| s.name == own));
+    let Some(snapshot) = found else {
+        return Ok(None);
     };
-    if !asked.snapshots {
-        return row(asked, |column| {
-            properties::of_dataset(lab, host, name, dataset, column)
-        });
-    }
-    let rows = dataset.snapshots.iter().map(|snapshot| {
-        row(asked, |column| {
-            properties::of_snapshot(host, name, snapshot, column)
-        })
-    });
-    rows.collect()
+    let cells = |column: &str| properties::of_snapshot(host, dataset, snapshot, column);
+    let creation = (snapshot.creation, snapshot.createtxg);
+    Ok(Some(vec![Row {
+        creation,
+        text: line(asked, cells)?,
+    }]))
 }
 
-fn row(asked: &Asked<'_>, value: impl Fn(&str) -> Option<(String, String)>) -> Outcome {
+/// The dataset, or its snapshots, and with `-r` those of all below it.
+fn dataset_rows(
+    lab: &Lab,
+    host: &Host,
+    name: &str,
+    asked: &Asked<'_>,
+) -> Result<Option<Vec<Row>>, Refused> {
+    if !host.datasets.contains_key(name) {
+        return Ok(None);
+    }
+    let prefix = format!("{name}/");
+    let below = |one: &str| one == name || (asked.recursive && one.starts_with(&prefix));
+    let mut rows = Vec::new();
+    for (name, dataset) in host.datasets.iter().filter(|(one, _)| below(one)) {
+        if !asked.snapshots {
+            let cells = |column: &str| properties::of_dataset(lab, host, name, dataset, column);
+            rows.push(Row {
+                creation: (dataset.creation, 0),
+                text: line(asked, cells)?,
+            });
+            continue;
+        }
+        for snapshot in &dataset.snapshots {
+            rows.extend(
+                snapshot_row(host, name, &snapshot.name, asked)?
+                    .into_iter()
+                    .flatten(),
+            );
+        }
+    }
+    Ok(Some(rows))
+}
+
+fn line(asked: &Asked<'_>, value: impl Fn(&str) -> Option<(String, String)>) -> Outcome {
     let cell = |column: &&str| match value(column) {
         Some((value, _)) => Ok(value),
         None => Err(Refused::usage(format!(
@@ -121,6 +149,17 @@ fn row(asked: &Asked<'_>, value: impl Fn(&str) -> Option<(String, String)>) -> O
     };
     let cells: Result<Vec<String>, Refused> = asked.columns.iter().map(cell).collect();
     Ok(format!("{}\n", cells?.join("\t")))
+}
+
+/// Everything was there, or what was there is printed before the complaints.
+fn finished(call: &mut Call, text: String, missing: &[&str]) -> Outcome {
+    if missing.is_empty() {
+        return Ok(text);
+    }
+    call.out(text);
+    let complaint = |name: &&str| format!("cannot open '{name}': dataset does not exist");
+    let lines: Vec<String> = missing.iter().map(complaint).collect();
+    Err(Refused::new(lines.join("\n")))
 }
 
 /// `get -Hp -o name,property,value,source PROPERTY[,...] NAME...`
@@ -169,13 +208,5 @@ pub fn get(lab: &Lab, host: &str, args: &[&str], call: &mut Call) -> Outcome {
             }
         }
     }
-    if missing.is_empty() {
-        return Ok(text);
-    }
-    call.out(text);
-    let lines: Vec<String> = missing
-        .iter()
-        .map(|name| format!("cannot open '{name}': dataset does not exist"))
-        .collect();
-    Err(Refused::new(lines.join("\n")))
+    finished(call, text, &missing)
 }

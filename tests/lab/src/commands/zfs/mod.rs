@@ -35,7 +35,7 @@ pub fn run(lab: &Arc<Lab>, call: &mut Call) -> i32 {
     let words: Vec<&str> = args.iter().map(String::as_str).collect();
     let host = call.host.clone();
     let outcome = match words[..] {
-        ["list", ref rest @ ..] => list::list(lab, &host, rest),
+        ["list", ref rest @ ..] => list::list(lab, &host, rest, call),
         ["get", ref rest @ ..] => list::get(lab, &host, rest, call),
         ["create", ref rest @ ..] => change::create(lab, &host, rest),
         ["set", ref rest @ ..] => change::set(lab, &host, rest),

@@ -41,7 +41,7 @@ pub struct Arguments {
     pub yes: bool,
 
     /// Steps that run at once
-    #[arg(short = 'j', long, value_name = "N", default_value_t = 8)]
+    #[arg(short = 'j', long, value_name = "N", default_value_t = 8, value_parser = cli::flags::at_least_one)]
     pub jobs: usize,
 
     /// Where a service is, when its name can't say
@@ -76,8 +76,9 @@ impl Arguments {
             .map(|step| format!("  {:<width$}  {}\n", step.id.0, step.why))
             .collect();
         let what = if self.undo { "take back" } else { "apply" };
+        let notices = cli::notices::text(&plan.notices);
         format!(
-            "{steps}{what} this plan (run {}, datacenter {})?",
+            "{notices}{steps}{what} this plan (run {}, datacenter {})?",
             plan.run, plan.dc.name
         )
     }

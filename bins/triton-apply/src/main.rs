@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use apply::{Options, World, WorldOptions};
 use arguments::Arguments;
 use cli::events::{self, EventPrinter};
-use cli::{Exit, Failure, confirm, input, signals};
+use cli::{Exit, Failure, confirm, input, notices, signals};
 use documents::read;
 use platform::Canceller;
 
@@ -38,6 +38,7 @@ fn run(arguments: Arguments) -> Result<Exit, Failure> {
             message: refused.to_string(),
         },
     )?;
+    notices::remind(&plan.notices);
     Ok(events::exit(&summary, interrupted.by()))
 }
 

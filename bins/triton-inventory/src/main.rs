@@ -16,6 +16,9 @@ fn main() -> ExitCode {
 
 fn run(arguments: Arguments) -> Result<Exit, Failure> {
     arguments.check()?;
+    if let Some(subject) = arguments.subject {
+        tables::check(subject, &arguments.table)?;
+    }
     let inventory = arguments.gather()?;
     match arguments.subject {
         Some(subject) => tables::one(&inventory, subject, &arguments.table)?,

@@ -58,6 +58,17 @@ const SOURCES: &[Column] = &[
     Column::extra("at"),
 ];
 
+/// Whether the flags name columns that the subject has: known before anything is gathered.
+pub fn check(subject: Subject, flags: &TableFlags) -> Result<(), Failure> {
+    let columns = match subject {
+        Subject::Servers => SERVERS,
+        Subject::Instances => INSTANCES,
+        Subject::Points => POINTS,
+        Subject::Sources => SOURCES,
+    };
+    Table::check(columns, flags)
+}
+
 /// One table as the flags say.
 pub fn one(inventory: &Inventory, subject: Subject, flags: &TableFlags) -> Result<(), Failure> {
     table(inventory, subject, false).print(flags)

@@ -2,6 +2,8 @@
 // If a copy of the MPL was not distributed with this file, You can obtain one at https://mozilla.org/MPL/2.0/.
 //! What `triton-svc-restore` may be asked.
 
+use std::path::PathBuf;
+
 use clap::Parser;
 use cli::Common;
 use cli::exit::EXIT_CODES;
@@ -20,7 +22,7 @@ Examples:
 #[command(name = "triton-svc-restore", version, after_help = format!("{EXAMPLES}\n\n{EXIT_CODES}"))]
 pub struct Arguments {
     /// Server given up as lost, by hostname or UUID
-    #[arg(long, value_name = "SERVER", required = true)]
+    #[arg(long, value_name = "SERVER", required = true, value_delimiter = ',')]
     pub lost: Vec<String>,
 
     /// Where the services come back [default: this headnode]
@@ -32,7 +34,7 @@ pub struct Arguments {
     pub services: Vec<String>,
 
     /// All but this service
-    #[arg(long, value_name = "SERVICE")]
+    #[arg(long, value_name = "SERVICE", value_delimiter = ',')]
     pub except: Vec<String>,
 
     /// Print the plan and change nothing
@@ -44,7 +46,7 @@ pub struct Arguments {
     pub inventory: Option<String>,
 
     /// Oldest data that is restored without asking
-    #[arg(long, value_name = "SECONDS", default_value_t = 900)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 900, value_parser = clap::value_parser!(i64).range(1..))]
     pub max_age: i64,
 
     /// Restore data older than that
@@ -59,8 +61,16 @@ pub struct Arguments {
     #[arg(long = "url", value_name = "SERVICE=URL", value_parser = cli::flags::service_url)]
     pub urls: Vec<(String, String)>,
 
+    /// Private key to log in with on the other headnodes [default: the operator's agent, or ssh's own]
+    #[arg(long, value_name = "FILE")]
+    pub identity: Option<PathBuf>,
+
+    /// Pinned host keys of the other headnodes
+    #[arg(long, value_name = "FILE")]
+    pub known_hosts: Option<PathBuf>,
+
     /// Steps that run at once
-    #[arg(short = 'j', long, value_name = "N", default_value_t = 8)]
+    #[arg(short = 'j', long, value_name = "N", default_value_t = 8, value_parser = cli::flags::at_least_one)]
     pub jobs: usize,
 
     /// Events as JSON lines, even on a terminal

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use apply::{World, WorldOptions};
 use cli::events::{self, EventPrinter};
-use cli::{Exit, Failure, confirm, input, install, output, signals};
+use cli::{Exit, Failure, confirm, input, install, notices, output, signals};
 use documents::{Inventory, Plan, read};
 use plan::{PlanError, RestoreOptions};
 use platform::{Canceller, Host};
@@ -32,6 +32,10 @@ pub fn run(arguments: Arguments) -> Result<Exit, Failure> {
     }
     if let Some(refused) = refused(&plan) {
         return Err(refused);
+    }
+    if plan.steps.is_empty() {
+        eprint!("{}", show::plan(&plan));
+        return Ok(Exit::Done);
     }
     confirm::confirm(
         &format!("{}apply this plan?", show::plan(&plan)),
@@ -59,6 +63,7 @@ pub fn run(arguments: Arguments) -> Result<Exit, Failure> {
             message: refused.to_string(),
         },
     )?;
+    notices::remind(&plan.notices);
     Ok(events::exit(&summary, interrupted.by()))
 }
 
@@ -75,8 +80,9 @@ fn inventory(arguments: &Arguments, canceller: &Canceller) -> Result<Inventory, 
         host: Host::local(&arguments.common.root).with_canceller(canceller.clone()),
         urls: arguments.urls.iter().cloned().collect(),
         login: Login {
+            identity: arguments.identity.clone(),
+            known_hosts: arguments.known_hosts.clone(),
             canceller: Some(canceller.clone()),
-            ..Login::default()
         },
         product: PRODUCT.to_owned(),
     };

@@ -5,7 +5,6 @@
 use std::fmt::Write;
 
 use documents::Plan;
-use documents::plan::Level;
 
 /// The refusals, one line each, with the flag that accepts each.
 pub fn refusals(plan: &Plan) -> String {
@@ -28,14 +27,7 @@ pub fn refusals(plan: &Plan) -> String {
 /// The whole plan, for the question before it is applied.
 pub fn plan(plan: &Plan) -> String {
     let mut text = refusals(plan);
-    for notice in &plan.notices {
-        let label = match notice.level {
-            Level::Must => "you must",
-            Level::Warn => "note",
-            Level::Info => "info",
-        };
-        let _ = writeln!(text, "{label}: {}: {}", notice.service, notice.text);
-    }
+    text.push_str(&cli::notices::text(&plan.notices));
     let width = plan
         .steps
         .iter()

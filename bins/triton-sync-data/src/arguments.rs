@@ -31,7 +31,7 @@ pub struct Arguments {
     command: Option<Verb>,
 
     /// Only from this headnode: hostname, UUID or admin address (may be given several times) [default: all others]
-    #[arg(long, value_name = "SERVER", num_args = 1..)]
+    #[arg(long, value_name = "SERVER", value_delimiter = ',')]
     from: Vec<String>,
 
     /// Sync this headnode's own zones to itself too; alone, nothing else
@@ -66,7 +66,8 @@ enum Verb {
     /// How old the data of each restore point is; exit 1 when a required one is too old or was never whole
     Status {
         /// Oldest data that is good, in seconds
-        #[arg(long, value_name = "SECONDS", default_value_t = 900)]
+        #[arg(long, value_name = "SECONDS", default_value_t = 900,
+              value_parser = clap::value_parser!(i64).range(1..))]
         limit: i64,
 
         #[command(flatten)]
@@ -87,7 +88,7 @@ const EXAMPLES: &str = "Examples:
   triton-sync-data --plan                    what would be sent, and how much
   triton-sync-data status --limit 600        how far behind are we
 
-Exit codes: 0 done, 1 some failed (each is named), 2 bad usage or input, 3 refused: another sync or a restore is running.";
+Exit codes: 0 done, 1 some failed (each is named), 2 bad usage or input, 3 refused by a precondition (another sync or a\nrestore is running), 4 partly done and resumable.";
 
 impl AsRef<Common> for Arguments {
     fn as_ref(&self) -> &Common {

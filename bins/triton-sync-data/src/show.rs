@@ -54,6 +54,7 @@ const STATUS: &[Column] = &[
 ];
 
 pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
+    Table::check(RESULTS, arguments.table())?;
     let (sync, interrupted) = arguments.sync()?;
     let flags = arguments.table();
     let as_it_happens = json(flags);
@@ -89,6 +90,7 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
 }
 
 pub fn preview(arguments: &Arguments) -> Result<Exit, Failure> {
+    Table::check(PREVIEW, arguments.table())?;
     let (sync, interrupted) = arguments.sync()?;
     let flags = arguments.table();
     let as_it_happens = json(flags);
@@ -123,6 +125,7 @@ pub fn preview(arguments: &Arguments) -> Result<Exit, Failure> {
 }
 
 pub fn status(arguments: &Arguments, limit: i64) -> Result<Exit, Failure> {
+    Table::check(STATUS, arguments.table())?;
     let services = arguments.services()?;
     let store = arguments.store();
     let (all, faults) =

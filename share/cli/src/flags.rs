@@ -59,6 +59,14 @@ pub fn service_url(text: &str) -> Result<(String, String), String> {
     }
 }
 
+/// `--jobs N`: none at all would never end.
+pub fn at_least_one(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) | Err(_) => Err(format!("\"{text}\" is not a number of one or more")),
+        Ok(number) => Ok(number),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

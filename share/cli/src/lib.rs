@@ -11,6 +11,7 @@ pub mod flags;
 pub mod input;
 pub mod install;
 pub mod logs;
+pub mod notices;
 pub mod output;
 pub mod progress;
 pub mod signals;

@@ -76,6 +76,16 @@ impl Table {
         }
     }
 
+    /// Whether the flags name columns that there are: to be asked before any work is done for the table.
+    pub fn check(columns: &'static [Column], flags: &TableFlags) -> Result<(), Failure> {
+        let table = Table::new(columns);
+        table.chosen(flags)?;
+        let sorted = flags.sort.iter().flatten();
+        sorted
+            .map(|field| table.known(field.strip_prefix('-').unwrap_or(field)))
+            .try_for_each(|known| known.map(drop))
+    }
+
     /// Prints to stdout as the flags say: a table for people, JSON lines with `-j` or when piped without table flags.
     pub fn print(self, flags: &TableFlags) -> Result<(), Failure> {
         let wants_table = flags.no_header || flags.columns.is_some();
@@ -227,6 +237,16 @@ mod tests {
             text.lines().next().unwrap(),
             r#"{"age_s":41,"service":"imgapi","uuid":"x"}"#
         );
+    }
+
+    #[test]
+    fn flags_can_be_checked_before_there_is_a_table() {
+        let sort = |name: &str| TableFlags {
+            sort: Some(vec![name.to_owned()]),
+            ..TableFlags::default()
+        };
+        assert!(Table::check(COLUMNS, &sort("-age_s")).is_ok());
+        assert!(Table::check(COLUMNS, &sort("-agge")).is_err());
     }
 
     #[test]

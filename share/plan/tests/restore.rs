@@ -324,6 +324,17 @@ fn an_unknown_server_or_service_is_bad_input() {
 }
 
 #[test]
+fn a_named_service_of_which_nothing_was_lost_is_bad_input() {
+    let mut wrong = options();
+    wrong.services = vec!["napi".to_owned()];
+    let error = plan_restore(&inventory(), &catalogue(), &plugins(), &wrong).unwrap_err();
+    assert!(
+        matches!(&error, PlanError::Bad(text) if text.contains("napi")),
+        "{error}"
+    );
+}
+
+#[test]
 fn a_datacenter_that_nothing_identifies_is_refused() {
     let mut unknown = inventory();
     unknown.dc.sapi_app = None;

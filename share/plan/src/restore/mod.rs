@@ -12,6 +12,7 @@ mod steps;
 use std::collections::BTreeSet;
 
 use contract::Plugins;
+use documents::inventory::Instance;
 use documents::plan::{Goal, KIND, PlanDc, RestoreGoal};
 use documents::{Digest, Inventory, Plan, Uuid};
 
@@ -150,6 +151,15 @@ fn goal(
         if catalogue.row(name).is_none() {
             return Err(PlanError::Bad(format!(
                 "no core service \"{name}\" (`triton-plugin ls` lists them)"
+            )));
+        }
+    }
+    for name in &options.services {
+        let was_there =
+            |i: &&Instance| i.service == *name && i.server.is_some_and(|s| lost.contains(&s));
+        if inventory.instances.iter().find(was_there).is_none() {
+            return Err(PlanError::Bad(format!(
+                "no instance of {name} was on a lost server: there is nothing to restore of it"
             )));
         }
     }

@@ -7,13 +7,31 @@ use documents::plan::{StepId, output_reference};
 use documents::verb::Composed;
 use serde_json::{Map, Value};
 
-use crate::step::{Outputs, StepError};
+use crate::step::{Look, Outputs, StepError};
 use crate::world::World;
 
 /// The object, or the step whose output it still lacks.
 pub enum Composition {
     Whole(Map<String, Value>),
     Lacks(StepId),
+}
+
+impl Composition {
+    /// Whether a step that needs it can be done.
+    pub fn look(composed: Result<Composition, StepError>) -> Look {
+        match composed {
+            Ok(Composition::Whole(_)) => Look::Ready,
+            Ok(Composition::Lacks(step)) => Look::NotYet(format!("{step} has no output yet")),
+            Err(error) => Look::Conflict(error.why),
+        }
+    }
+
+    pub fn whole(self) -> Result<Map<String, Value>, StepError> {
+        match self {
+            Composition::Whole(object) => Ok(object),
+            Composition::Lacks(step) => Err(StepError::firm(format!("{step} has no output yet"))),
+        }
+    }
 }
 
 pub fn compose(
@@ -81,12 +99,12 @@ fn merge(into: &mut Value, patch: Value) {
     }
 }
 
-/// True when `whole` has everything that `part` says.
+/// True when `whole` has everything that the patch `part` says, and nothing that it removes.
 pub fn contains(whole: &Value, part: &Value) -> bool {
     match (whole, part) {
         (Value::Object(whole), Value::Object(part)) => part
             .iter()
-            .all(|(key, value)| whole.get(key).is_some_and(|found| contains(found, value))),
+            .all(|(key, value)| contains(whole.get(key).unwrap_or(&Value::Null), value)),
         _ => whole == part,
     }
 }
@@ -135,5 +153,8 @@ mod tests {
         let record = json!({"uuid": "x", "params": {"alias": "imgapi1", "more": true}});
         assert!(contains(&record, &json!({"params": {"alias": "imgapi1"}})));
         assert!(!contains(&record, &json!({"params": {"alias": "imgapi2"}})));
+        assert!(contains(&record, &json!({"params": {"gone": null}})));
+        assert!(!contains(&record, &json!({"params": {"more": null}})));
+        assert!(!contains(&record, &json!({"absent": {"x": 1}})));
     }
 }

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
-use std::io::Write;
+use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard};
@@ -20,17 +20,29 @@ use crate::step::StepError;
 /// Persistent, and beside what sdcadm keeps.
 pub const FOLDER: &str = "/var/sdcadm/journal";
 
+const EVENTS: &str = "events.ndjson";
+
 /// What earlier runs wrote down of one step.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Past {
+    /// What was chosen last.
     pub intent: Option<Value>,
+    /// Absent again once something new was intended.
     pub outputs: Option<Map<String, Value>>,
+}
+
+impl Past {
+    /// What was chosen and not brought to its end: to be finished with the same values.
+    pub fn unfinished(&self) -> Option<&Value> {
+        self.intent.as_ref().filter(|_| self.outputs.is_none())
+    }
 }
 
 pub struct Journal {
     host: Host,
     folder: PathBuf,
-    file: Mutex<File>,
+    /// Absent until the run begins: a plan that is refused leaves no trace.
+    file: Mutex<Option<File>>,
     past: BTreeMap<(StepId, Digest), Past>,
     /// An earlier run of the same identity wrote here.
     pub resumed: bool,
@@ -50,21 +62,10 @@ pub fn runs(host: &Host) -> Vec<Uuid> {
 }
 
 impl Journal {
-    /// Opens the journal of a plan's run, reads what is in it, and adds the plan.
-    pub fn open(host: &Host, plan: &Plan) -> Result<Journal, StepError> {
-        let folder = PathBuf::from(FOLDER).join(plan.run.to_string());
-        host.make_dir_all(&folder, 0o700)?;
-        let bytes = serde_json::to_vec(plan).map_err(StepError::firm)?;
-        let digest = plan.digest();
-        let short: String = digest
-            .as_str()
-            .chars()
-            .skip("sha256:".len())
-            .take(12)
-            .collect();
-        host.write_atomic(folder.join(format!("plan-{short}.json")), &bytes, 0o600)?;
-
-        let path = folder.join("events.ndjson");
+    /// Reads what earlier runs of this identity wrote down.
+    pub fn open(host: &Host, run: Uuid) -> Result<Journal, StepError> {
+        let folder = PathBuf::from(FOLDER).join(run.to_string());
+        let path = folder.join(EVENTS);
         let known = host.read_if_there(&path)?.unwrap_or_default();
         let events = read::events(&known).map_err(|error| {
             StepError::firm(format!(
@@ -72,47 +73,73 @@ impl Journal {
                 path.display()
             ))
         })?;
-        let open = |error: std::io::Error| {
-            StepError::firm(format!("can't write {}: {error}", path.display()))
-        };
-        let mut file = OpenOptions::new()
-            .create(true)
-            .append(true)
-            .mode(0o600)
-            .open(host.path(&path))
-            .map_err(open)?;
-        // A line that a crash cut short is ended, so that the next one begins at its own.
+        Ok(Journal {
+            host: host.clone(),
+            folder,
+            file: Mutex::default(),
+            resumed: !events.is_empty(),
+            past: past(&events),
+        })
+    }
+
+    /// Keeps the plan, and opens the file of events for more of them.
+    pub fn begin(&self, plan: &Plan) -> Result<(), StepError> {
+        self.host.make_dir_all(&self.folder, 0o700)?;
+        let bytes = serde_json::to_vec(plan).map_err(StepError::firm)?;
+        let digest = plan.digest();
+        let hex = digest.as_str().trim_start_matches("sha256:");
+        let name = format!("plan-{}.json", hex.get(..12).unwrap_or(hex));
+        self.host
+            .write_atomic(self.folder.join(name), &bytes, 0o600)?;
+
+        let path = self.folder.join(EVENTS);
+        let known = self.host.read_if_there(&path)?.unwrap_or_default();
         let whole = known
             .iter()
             .rposition(|byte| *byte == b'\n')
             .map_or(0, |at| at + 1);
-        if whole < known.len() {
-            file.set_len(whole as u64)
-                .and_then(|()| file.sync_all())
-                .map_err(open)?;
-            file.flush().map_err(open)?;
-        }
-        Ok(Journal {
-            host: host.clone(),
-            folder,
-            file: Mutex::new(file),
-            resumed: !events.is_empty(),
-            past: past(&events),
-        })
+        let opened = || -> io::Result<File> {
+            let file = OpenOptions::new()
+                .create(true)
+                .append(true)
+                .mode(0o600)
+                .open(self.host.path(&path))?;
+            // A line that a crash cut short goes, so that the next one begins at its own.
+            if whole < known.len() {
+                file.set_len(whole as u64)?;
+                file.sync_all()?;
+            }
+            // A new file is there after a power loss only if its folder is on disk too.
+            File::open(self.host.path(&self.folder))?.sync_all()?;
+            Ok(file)
+        };
+        let file = opened()
+            .map_err(|error| StepError::firm(format!("can't write {}: {error}", path.display())))?;
+        *self.locked() = Some(file);
+        Ok(())
     }
 
     /// Appends an event and returns when it is on disk.
     pub fn write(&self, event: &Event) -> Result<(), StepError> {
         let mut line = serde_json::to_vec(event).map_err(StepError::firm)?;
         line.push(b'\n');
+        let failed = |error: io::Error| {
+            StepError::firm(format!(
+                "can't write the journal {}: {error}",
+                self.folder.display()
+            ))
+        };
         let mut file = self.locked();
+        let Some(file) = file.as_mut() else {
+            return Err(failed(io::Error::other("the run has not begun")));
+        };
+        let before = file.metadata().map_err(failed)?.len();
         file.write_all(&line)
             .and_then(|()| file.sync_data())
             .map_err(|error| {
-                StepError::firm(format!(
-                    "can't write the journal {}: {error}",
-                    self.folder.display()
-                ))
+                // On a full disk half a line may stand there; the next one must not be joined to it.
+                let _ = file.set_len(before);
+                failed(error)
             })
     }
 
@@ -137,7 +164,7 @@ impl Journal {
         self.folder.clone()
     }
 
-    fn locked(&self) -> MutexGuard<'_, File> {
+    fn locked(&self) -> MutexGuard<'_, Option<File>> {
         self.file
             .lock()
             .unwrap_or_else(|poisoned| poisoned.into_inner())
@@ -156,9 +183,11 @@ fn past(events: &[Event]) -> BTreeMap<(StepId, Digest), Past> {
                 ..
             } => {
                 last.insert(step.clone(), content.clone());
-                past.entry((step.clone(), content.clone()))
-                    .or_default()
-                    .intent = Some(intent.clone());
+                let known = past.entry((step.clone(), content.clone())).or_default();
+                *known = Past {
+                    intent: Some(intent.clone()),
+                    outputs: None,
+                };
             }
             Event::StepDone {
                 step,
@@ -181,4 +210,105 @@ fn past(events: &[Event]) -> BTreeMap<(StepId, Digest), Past> {
         }
     }
     past
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{plan, step};
+    use documents::Timestamp;
+
+    fn intended(step: &Step, parked: &str) -> Event {
+        Event::StepIntended {
+            at: Timestamp::now(),
+            step: step.id.clone(),
+            content: content(step),
+            intent: json!({"parked": parked}),
+        }
+    }
+
+    fn done(step: &Step) -> Event {
+        Event::StepDone {
+            at: Timestamp::now(),
+            step: step.id.clone(),
+            content: content(step),
+            changed: true,
+            outputs: Map::new(),
+            millis: 1,
+        }
+    }
+
+    fn undone(step: &Step) -> Event {
+        Event::StepUndone {
+            at: Timestamp::now(),
+            step: step.id.clone(),
+            what: "renamed".to_owned(),
+        }
+    }
+
+    #[test]
+    fn what_was_chosen_and_not_finished_is_used_again_and_nothing_else() {
+        let step = step("imgapi/attach", &[]);
+        let key = (step.id.clone(), content(&step));
+        let chosen = |events: &[Event]| {
+            let past = past(events).get(&key).cloned().unwrap_or_default();
+            past.unfinished().map(|intent| intent["parked"].clone())
+        };
+        assert_eq!(chosen(&[]), None);
+        assert_eq!(chosen(&[intended(&step, "a")]), Some(json!("a")));
+        assert_eq!(chosen(&[intended(&step, "a"), done(&step)]), None);
+        // Done, gone, and begun once more.
+        let again = [intended(&step, "a"), done(&step), intended(&step, "b")];
+        assert_eq!(chosen(&again), Some(json!("b")));
+        assert_eq!(chosen(&[intended(&step, "a"), undone(&step)]), None);
+    }
+
+    #[test]
+    fn a_step_whose_content_changed_is_another_step() {
+        let before = step("imgapi/start", &[]);
+        let mut after = before.clone();
+        after.why = "said better".to_owned();
+        after.needs = vec!["imgapi/create".into()];
+        assert_eq!(content(&before), content(&after));
+        after.expects.state = Some("stopped".to_owned());
+        assert_ne!(content(&before), content(&after));
+    }
+
+    #[test]
+    fn a_line_that_was_cut_short_is_taken_out_and_the_rest_kept() {
+        let root = tempfile::tempdir().unwrap();
+        let host = Host::local(root.path());
+        let plan = plan(vec![step("imgapi/attach", &[])]);
+        let journal = Journal::open(&host, plan.run).unwrap();
+        assert!(!journal.resumed);
+        journal.begin(&plan).unwrap();
+        journal.write(&intended(&plan.steps[0], "a")).unwrap();
+        let path = journal.folder().join(EVENTS);
+        let whole = host.read(&path).unwrap();
+        host.write_atomic(&path, &[whole.as_slice(), &whole[..30]].concat(), 0o600)
+            .unwrap();
+
+        let journal = Journal::open(&host, plan.run).unwrap();
+        assert!(journal.resumed);
+        journal.begin(&plan).unwrap();
+        journal.write(&done(&plan.steps[0])).unwrap();
+        let events = read::events(&host.read(&path).unwrap()).unwrap();
+        assert_eq!(events.len(), 2);
+        assert!(journal.past(&plan.steps[0]).unfinished().is_some());
+        let outputs = past(&events).into_values().next().unwrap().outputs;
+        assert_eq!(outputs, Some(Map::new()));
+    }
+
+    #[test]
+    fn a_journal_that_is_broken_inside_is_not_guessed_at() {
+        let root = tempfile::tempdir().unwrap();
+        let host = Host::local(root.path());
+        let run = Uuid::from_u128(7);
+        let folder = PathBuf::from(FOLDER).join(run.to_string());
+        host.make_dir_all(&folder, 0o700).unwrap();
+        host.write_atomic(folder.join(EVENTS), b"{\"event\":\n{}\n", 0o600)
+            .unwrap();
+        let error = Journal::open(&host, run).err().unwrap();
+        assert!(error.why.contains("move the file aside"), "{error}");
+    }
 }

@@ -10,10 +10,14 @@ mod executor;
 mod journal;
 mod lock;
 mod preflight;
+mod restore_data;
+mod run;
 mod schedule;
 mod secrets;
 mod selection;
 mod step;
+#[cfg(test)]
+mod testing;
 mod undo;
 mod verbs;
 mod world;

@@ -3,16 +3,20 @@
 //! One plan at a time changes a datacenter. Until the lock lies in the datacenter's ZooKeeper its scope is this headnode, and it
 //! says so. sdcadm's own lock is held too, so that neither works under the other's feet.
 
-use platform::{Host, Lock};
+use platform::{Holder, Host, Lock};
 
 /// A lock that lets one run change things.
-pub trait RunLock {
+pub trait RunLock: Sync {
     /// How far it reaches, for the first event of a run.
     fn scope(&self) -> &'static str;
+
+    /// Asked right before each step; the error says how the lock was lost.
+    fn still_ours(&self) -> Result<(), String>;
 }
 
 /// Locks on this headnode alone; released when dropped, or when the process ends however it ends.
 pub struct LocalLock {
+    host: Host,
     _run: Lock,
     _sdcadm: Lock,
 }
@@ -31,6 +35,7 @@ impl LocalLock {
             Lock::try_acquire(host.path(path), purpose).map_err(|error| error.to_string())
         };
         Ok(LocalLock {
+            host: host.clone(),
             _run: take(RUN)?,
             _sdcadm: take(SDCADM)?,
         })
@@ -40,5 +45,56 @@ impl LocalLock {
 impl RunLock for LocalLock {
     fn scope(&self) -> &'static str {
         "this headnode"
+    }
+
+    /// The kernel does not take a lock away, but someone may have removed its file: then another run can lock a new one.
+    fn still_ours(&self) -> Result<(), String> {
+        for path in [RUN, SDCADM] {
+            let bytes = self.host.read(path).map_err(|error| error.to_string())?;
+            let holder = serde_json::from_slice::<Holder>(&bytes).ok();
+            if holder.map(|holder| holder.pid) != Some(std::process::id()) {
+                return Err(format!(
+                    "{path} is not this run's any more; was it removed? See what else runs before going on"
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_plan_at_a_time_and_the_other_is_told_who_runs() {
+        let root = tempfile::tempdir().unwrap();
+        let host = Host::local(root.path());
+        let lock = LocalLock::acquire(&host, "run 7 of a test").unwrap();
+        let error = LocalLock::acquire(&host, "run 8").err().unwrap();
+        assert!(error.contains("run 7 of a test"), "{error}");
+        drop(lock);
+        LocalLock::acquire(&host, "run 8").unwrap();
+    }
+
+    #[test]
+    fn sdcadm_at_work_keeps_a_run_from_starting() {
+        let root = tempfile::tempdir().unwrap();
+        let host = Host::local(root.path());
+        host.make_dir_all("/var/run", 0o755).unwrap();
+        let sdcadm = Lock::try_acquire(host.path(SDCADM), "sdcadm post-setup").unwrap();
+        let error = LocalLock::acquire(&host, "run 7").err().unwrap();
+        assert!(error.contains("sdcadm post-setup"), "{error}");
+        drop(sdcadm);
+    }
+
+    #[test]
+    fn a_lock_whose_file_was_removed_is_lost() {
+        let root = tempfile::tempdir().unwrap();
+        let host = Host::local(root.path());
+        let lock = LocalLock::acquire(&host, "run 7").unwrap();
+        assert_eq!(lock.still_ours(), Ok(()));
+        host.remove_file(RUN).unwrap();
+        assert!(lock.still_ours().is_err());
     }
 }

@@ -3,13 +3,16 @@
 //! Before the first change: is this the right plan, on the right machine, for a world as it is now? Every step that can be
 //! judged beforehand is; one conflict refuses all, with nothing changed.
 
+use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::thread;
 
 use documents::plan::{Goal, Step};
-use documents::{Plan, read};
+use documents::{Plan, Uuid, Verb};
+use platform::Command;
 
 use crate::journal::Journal;
+use crate::restore_data;
 use crate::step::{Context, Look, Outputs};
 use crate::verbs::deed;
 use crate::world::World;
@@ -48,60 +51,88 @@ pub fn objections(plan: &Plan, world: &World) -> Vec<String> {
 
 /// Restore data of another SAPI application means another datacenter of the same name.
 fn other_application(plan: &Plan, world: &World) -> Option<String> {
-    let servers = world.local.list(world.restore_data()).ok()?;
-    for server in servers {
-        let folder = world.restore_data().join(&server);
-        let mut generations = world.local.list(&folder).ok()?;
-        generations.sort();
-        let newest = generations.iter().rev().find_map(|name| {
-            let bytes = world
-                .local
-                .read(folder.join(name).join("generation.json"))
-                .ok()?;
-            read::generation(&bytes).ok()
-        });
-        if let Some(app) = newest.and_then(|generation| generation.dc.sapi_app)
-            && app != plan.dc.sapi_app
-        {
-            return Some(format!(
-                "the plan is for the SAPI application {}, restore data here is of {app}: two datacenters of one name?",
-                plan.dc.sapi_app
-            ));
-        }
-    }
-    None
+    let generations = restore_data::newest(&world.local, world.restore_data());
+    let mut apps = generations
+        .iter()
+        .filter_map(|generation| generation.dc.sapi_app);
+    let app = apps.find(|app| *app != plan.dc.sapi_app)?;
+    Some(format!(
+        "the plan is for the SAPI application {}, restore data here is of {app}: two datacenters of one name?",
+        plan.dc.sapi_app
+    ))
 }
 
-/// Looks at every step that can be judged before the run; returns the conflicts.
-pub fn conflicts(world: &World, journal: &Journal, steps: &[&Step]) -> Vec<String> {
+/// Servers other than this one that steps act on, and that can't be entered: without authority there nothing is begun.
+pub fn closed_doors(world: &World, steps: &[&Step]) -> Vec<String> {
+    let mut servers: BTreeMap<Uuid, Vec<&str>> = BTreeMap::new();
+    for step in steps {
+        for server in acts_on(step)
+            .into_iter()
+            .filter(|server| *server != world.here)
+        {
+            servers.entry(server).or_default().push(&step.id.0);
+        }
+    }
+    let closed = |(server, steps): (Uuid, Vec<&str>)| {
+        let error = match world.host(server) {
+            Err(error) => error.why,
+            Ok(host) => host.run_ok(&Command::new("true")).err()?.to_string(),
+        };
+        Some(format!(
+            "{} act{} on server {server}, and root can't work there: {error}. Bring your ssh agent along (ssh -A)",
+            steps.join(", "),
+            if steps.len() == 1 { "s" } else { "" },
+        ))
+    };
+    servers.into_iter().filter_map(closed).collect()
+}
+
+fn acts_on(step: &Step) -> Vec<Uuid> {
+    match &step.verb {
+        Verb::RecordPut(with) => vec![with.through.server],
+        Verb::RecordDelete(with) => vec![with.through.server],
+        // These ask APIs or the network from here, whatever host they are about.
+        Verb::CheckSilent(_)
+        | Verb::AddressTake(_)
+        | Verb::AddressRelease(_)
+        | Verb::WaitName(_)
+        | Verb::WaitListed(_)
+        | Verb::VmRetire(_) => Vec::new(),
+        _ => vec![step.host],
+    }
+}
+
+/// Looks at every step that can be judged before the run; returns the conflicts, in the order of their ids.
+pub fn conflicts(world: &World, journal: &Journal, steps: &[&Step], jobs: usize) -> Vec<String> {
     let outputs = Outputs::default();
     for step in steps {
         if let Some(known) = journal.past(step).outputs {
             outputs.set(&step.id, known);
         }
     }
-    let queue = Mutex::new(steps.iter().filter(|step| !step.verb.only_looks()));
+    let tells = |step: &&&Step| deed(&step.verb).tells_beforehand();
+    let queue = Mutex::new(steps.iter().filter(tells));
     let found = Mutex::new(Vec::new());
     thread::scope(|scope| {
-        for _ in 0..8 {
+        for _ in 0..jobs.min(steps.len()) {
             scope.spawn(|| {
                 loop {
                     let next = queue.lock().unwrap_or_else(|p| p.into_inner()).next();
                     let Some(step) = next else { return };
-                    let deed = deed(&step.verb);
-                    if !deed.tells_beforehand() {
-                        continue;
-                    }
                     let context = Context {
                         world,
                         step,
                         outputs: &outputs,
                         journal,
                     };
-                    // What can't be seen yet will be seen right before the step acts.
-                    if let Ok(Look::Conflict(why)) = deed.look(&context) {
-                        let mut found = found.lock().unwrap_or_else(|p| p.into_inner());
-                        found.push(format!("{}: {why}", step.id));
+                    match deed(&step.verb).look(&context) {
+                        Ok(Look::Conflict(why)) => {
+                            let mut found = found.lock().unwrap_or_else(|p| p.into_inner());
+                            found.push(format!("{}: {why}", step.id));
+                        }
+                        // What can't be seen yet is seen right before the step acts.
+                        Err(error) => tracing::info!(step = %step.id, "not seen yet: {error}"),
+                        Ok(_) => {}
                     }
                 }
             });

@@ -6,6 +6,39 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use documents::plan::{Step, StepId};
 
+/// The steps in an order in which each comes after all that it needs; otherwise as they stand.
+pub fn in_order(steps: &[Step]) -> Vec<&Step> {
+    let mut placed: BTreeSet<&StepId> = BTreeSet::new();
+    let mut order = Vec::with_capacity(steps.len());
+    loop {
+        let ready: Vec<&Step> = steps
+            .iter()
+            .filter(|step| !placed.contains(&step.id))
+            .filter(|step| step.needs.iter().all(|need| placed.contains(need)))
+            .collect();
+        if ready.is_empty() {
+            return order;
+        }
+        placed.extend(ready.iter().map(|step| &step.id));
+        order.extend(ready);
+    }
+}
+
+/// Everything that the steps need, however far, in order; the steps themselves are not in it.
+pub fn needed_by<'a>(all: &'a [Step], steps: &[&Step]) -> Vec<&'a Step> {
+    let mut wanted: BTreeSet<&StepId> = BTreeSet::new();
+    for step in in_order(all).into_iter().rev() {
+        if steps.iter().any(|one| one.id == step.id) || wanted.contains(&step.id) {
+            wanted.extend(&step.needs);
+        }
+    }
+    in_order(all)
+        .into_iter()
+        .filter(|step| wanted.contains(&step.id))
+        .filter(|step| steps.iter().all(|one| one.id != step.id))
+        .collect()
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     Waiting,
@@ -96,7 +129,7 @@ impl<'a> Schedule<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::executor::testing::{plan, step};
+    use crate::testing::{plan, step};
 
     #[test]
     fn a_step_runs_when_all_its_needs_are_done() {
@@ -134,5 +167,19 @@ mod tests {
         assert_eq!(schedule.next().map(|s| s.id.0.as_str()), Some("b/1"));
         schedule.done(&steps[3].id);
         assert!(schedule.is_over());
+    }
+
+    #[test]
+    fn order_follows_needs_and_not_the_place_in_the_plan() {
+        let plan = plan(vec![
+            step("a/3", &["a/2"]),
+            step("a/2", &["a/1"]),
+            step("a/1", &[]),
+            step("b/1", &[]),
+        ]);
+        let names = |steps: Vec<&Step>| steps.iter().map(|s| s.id.0.clone()).collect::<Vec<_>>();
+        assert_eq!(names(in_order(&plan.steps)), ["a/1", "b/1", "a/2", "a/3"]);
+        let last = plan.step(&StepId::from("a/3")).unwrap();
+        assert_eq!(names(needed_by(&plan.steps, &[last])), ["a/1", "a/2"]);
     }
 }

@@ -36,7 +36,57 @@ pub fn open(
             secret.secret
         )));
     }
-    serde_json::from_slice(&bytes).map_err(|error| {
-        StepError::firm(format!("{} holds no JSON object: {error}", path.display()))
-    })
+    // The parser's own words could quote the content.
+    serde_json::from_slice(&bytes)
+        .map_err(|_| StepError::firm(format!("{} holds no JSON object", path.display())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CONTENT: &[u8] = br#"{"password":"CANARY-1"}"#;
+
+    fn opened(
+        content: &[u8],
+        secret: &Digest,
+        from: &str,
+    ) -> Result<Map<String, Value>, StepError> {
+        let root = tempfile::tempdir().unwrap();
+        let host = Host::local(root.path());
+        host.make_dir_all("/data/of a server", 0o700).unwrap();
+        host.write_atomic("/data/of a server/x.json", content, 0o600)
+            .unwrap();
+        let secret = SecretRef {
+            secret: secret.clone(),
+            from: from.to_owned(),
+        };
+        open(&host, Path::new("/data"), &secret)
+    }
+
+    #[test]
+    fn what_was_planned_with_is_opened() {
+        let digest = Digest::of_bytes(CONTENT);
+        let object = opened(CONTENT, &digest, "of a server/x.json").unwrap();
+        assert_eq!(object["password"], "CANARY-1");
+    }
+
+    #[test]
+    fn another_content_another_place_or_none_is_refused_without_a_word_of_it() {
+        let digest = Digest::of_bytes(b"{}");
+        let changed = opened(CONTENT, &digest, "of a server/x.json").unwrap_err();
+        assert!(changed.why.contains("plan again"), "{changed}");
+        let digest = Digest::of_bytes(CONTENT);
+        assert!(
+            opened(CONTENT, &digest, "../etc/shadow")
+                .unwrap_err()
+                .why
+                .contains("leads out")
+        );
+        let absent = opened(CONTENT, &digest, "of a server/y.json").unwrap_err();
+        assert!(absent.why.contains("not on this headnode"), "{absent}");
+        let text = b"\"CANARY-1\"";
+        let error = opened(text, &Digest::of_bytes(text), "of a server/x.json").unwrap_err();
+        assert!(!error.why.contains("CANARY"), "{error}");
+    }
 }

@@ -68,7 +68,7 @@ fn refuse_orphans(plan: &Plan, taken: &[&Step], skip: &[String]) -> Result<(), S
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::executor::testing::{plan, step};
+    use crate::testing::{plan, step};
 
     #[test]
     fn a_service_that_others_need_is_not_left_out_alone() {

@@ -93,6 +93,22 @@ impl Look {
     pub fn done() -> Look {
         Look::Done(Map::new())
     }
+
+    /// For checks, whose act is to look: what holds is well, all else is a failure.
+    pub fn must_be_done(self) -> Result<(), StepError> {
+        match self {
+            Look::Done(_) => Ok(()),
+            Look::Ready => Err(StepError::firm("it is not so")),
+            Look::NotYet(why) | Look::Conflict(why) => Err(StepError::firm(why)),
+        }
+    }
+
+    /// There is nothing to do, for a reason that a person would want to read: it goes into the events.
+    pub fn left_alone(why: impl std::fmt::Display) -> Look {
+        let mut outputs = Map::new();
+        outputs.insert("left_alone".to_owned(), Value::String(why.to_string()));
+        Look::Done(outputs)
+    }
 }
 
 /// Outputs of the steps that are done, for those that refer to them.
@@ -142,11 +158,15 @@ pub trait Deed {
     fn act(&self, context: &Context<'_>, intent: &Value) -> Result<(), StepError>;
 
     /// Takes the effect back; says what was done.
-    fn undo(&self, _context: &Context<'_>, _intent: &Value) -> Result<String, StepError> {
-        Ok("nothing to take back".to_owned())
+    fn undo(&self, context: &Context<'_>, _intent: &Value) -> Result<String, StepError> {
+        Err(StepError::firm(format!(
+            "{} can't be taken back",
+            context.step.verb.name()
+        )))
     }
 
-    /// Whether a look before the run tells anything: not where the service that would be asked is itself being restored.
+    /// Whether a look before the run tells anything: not where it is waited for, or where the service that would be asked is
+    /// itself being restored.
     fn tells_beforehand(&self) -> bool {
         true
     }

@@ -5,15 +5,17 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
+use apis::cnapi::Server;
 use apis::{Client, Cnapi, Endpoint, Napi, Vmapi};
 use documents::{SecretRef, Uuid};
 use platform::{Canceller, Host, SshTarget, moray::Moray, sysinfo, usbkey};
 use serde_json::{Map, Value};
 
-use crate::secrets;
 use crate::step::StepError;
+use crate::{restore_data, secrets};
 
 pub struct WorldOptions {
     /// Alternate root.
@@ -38,6 +40,8 @@ pub struct World {
     restore_data: PathBuf,
     /// One request id for the whole run.
     request: Uuid,
+    /// Other servers that were asked for already.
+    hosts: Mutex<BTreeMap<Uuid, Host>>,
 }
 
 impl World {
@@ -60,6 +64,7 @@ impl World {
             urls: options.urls.into_iter().collect(),
             restore_data: PathBuf::from(documents::restore_data::FOLDER),
             request,
+            hosts: Mutex::default(),
             local,
         })
     }
@@ -69,20 +74,62 @@ impl World {
         if server == self.here {
             return Ok(self.local.clone());
         }
-        let found = self.cnapi()?.get_server(server)?;
+        if let Some(known) = self.hosts().get(&server) {
+            return Ok(known.clone());
+        }
+        let found = self.server(server)?;
         let Some(address) = found.admin_ip() else {
             return Err(StepError::firm(format!(
-                "CNAPI knows no admin address of server {server}"
+                "neither CNAPI nor restore data knows an admin address of server {server}"
             )));
         };
-        let name = found.hostname.clone().unwrap_or_else(|| server.to_string());
         let target = SshTarget {
-            server_name: name,
+            server_name: found.hostname.unwrap_or_else(|| server.to_string()),
             address,
             identity: None,
             known_hosts: None,
         };
-        Ok(Host::ssh(target).with_canceller(self.canceller.clone()))
+        let host = Host::ssh(target).with_canceller(self.canceller.clone());
+        self.hosts().insert(server, host.clone());
+        Ok(host)
+    }
+
+    /// By CNAPI, or by restore data while CNAPI is down, which may well be what is being restored.
+    fn server(&self, server: Uuid) -> Result<Server, StepError> {
+        let answer = self.cnapi()?.get_server(server);
+        match answer {
+            Err(error) if error.is_down() => {
+                restore_data::server(&self.local, &self.restore_data, server)
+                    .ok_or_else(|| error.into())
+            }
+            answer => Ok(answer?),
+        }
+    }
+
+    fn hosts(&self) -> MutexGuard<'_, BTreeMap<Uuid, Host>> {
+        self.hosts
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    #[cfg(test)]
+    pub fn of_test(
+        root: &std::path::Path,
+        urls: BTreeMap<String, String>,
+        canceller: Canceller,
+    ) -> World {
+        World {
+            local: Host::local(root).with_canceller(canceller.clone()),
+            here: Uuid::nil(),
+            datacenter: "east-1".to_owned(),
+            canceller,
+            dns_domain: "example.com".to_owned(),
+            product: "test/0".to_owned(),
+            urls,
+            restore_data: PathBuf::from(documents::restore_data::FOLDER),
+            request: Uuid::nil(),
+            hosts: Mutex::default(),
+        }
     }
 
     pub fn moray(&self, through: &documents::verb::MorayZone) -> Result<Moray, StepError> {

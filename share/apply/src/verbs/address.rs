@@ -2,11 +2,19 @@
 // If a copy of the MPL was not distributed with this file, You can obtain one at https://mozilla.org/MPL/2.0/.
 //! Addresses in NAPI: taken for a zone that is not made yet, released with one that is lost.
 
+use std::thread;
+use std::time::Duration;
+
 use apis::napi::{Nic, NicFields, NicFilter};
 use documents::verb::{AddressRelease, AddressTake};
+use platform::vmadm;
 use serde_json::{Map, Value, json};
 
 use crate::step::{Context, Deed, Look, StepError};
+
+/// How often NAPI is let choose an address.
+const TRIES: u32 = 8;
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// The NIC that the zone has on the network already, made by this run or an earlier one.
 fn taken(with: &AddressTake, context: &Context<'_>) -> Result<Option<Nic>, StepError> {
@@ -42,21 +50,41 @@ impl Deed for AddressTake {
             primary: Some(self.primary),
             ..NicFields::of_zone(self.vm, self.owner)
         };
-        context
-            .world
-            .napi()?
-            .provision_nic(&self.network.to_string(), &fields)?;
-        Ok(())
+        let napi = context.world.napi()?;
+        let mut tries = 1;
+        loop {
+            match napi.provision_nic(&self.network.to_string(), &fields) {
+                Ok(_) => return Ok(()),
+                // Which address it is is NAPI's choice, and another provision was faster: let it choose again.
+                Err(error) if error.is_conflict() && tries < TRIES => {
+                    if taken(self, context)?.is_some() {
+                        return Ok(());
+                    }
+                    thread::sleep(PAUSE * tries);
+                    tries += 1;
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
     }
 
     fn undo(&self, context: &Context<'_>, _: &Value) -> Result<String, StepError> {
-        match taken(self, context)? {
-            None => Ok("NAPI has no such NIC any more".to_owned()),
-            Some(nic) => {
-                context.world.napi()?.delete_nic(&nic.mac)?;
-                Ok(format!("released NIC {}", nic.mac))
-            }
+        let Some(nic) = taken(self, context)? else {
+            return Ok("NAPI has no such NIC any more".to_owned());
+        };
+        // NAPI would give the address to another while the zone still comes up with it.
+        let host = context.world.host(context.step.host)?;
+        if vmadm::get(&host, self.vm)?.is_some() {
+            return Ok(format!(
+                "NIC {} stays with zone {}, which is there; it goes with `vmadm delete {}` on {}",
+                nic.mac,
+                self.vm,
+                self.vm,
+                host.name()
+            ));
         }
+        context.world.napi()?.delete_nic(&nic.mac)?;
+        Ok(format!("released NIC {}", nic.mac))
     }
 }
 
@@ -96,8 +124,10 @@ impl Deed for AddressRelease {
     fn look(&self, context: &Context<'_>) -> Result<Look, StepError> {
         match context.world.napi()?.get_nic(&self.mac) {
             Ok(found) if found.value.belongs_to_uuid == self.vm => Ok(Look::Ready),
-            // Somebody else's by now: left alone.
-            Ok(_) => Ok(Look::done()),
+            Ok(found) => Ok(Look::left_alone(format!(
+                "NIC {} belongs to {} by now",
+                self.mac, found.value.belongs_to_uuid
+            ))),
             Err(error) if error.is_not_found() => Ok(Look::done()),
             Err(error) => Err(error.into()),
         }

@@ -2,6 +2,7 @@
 // If a copy of the MPL was not distributed with this file, You can obtain one at https://mozilla.org/MPL/2.0/.
 //! Checks: they change nothing, and are made anew on every run.
 
+use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpStream};
 use std::thread;
 use std::time::Duration;
@@ -20,10 +21,6 @@ const SSH: u16 = 22;
 
 impl Deed for CheckSilent {
     fn look(&self, _: &Context<'_>) -> Result<Look, StepError> {
-        Ok(Look::Ready)
-    }
-
-    fn act(&self, _: &Context<'_>, _: &Value) -> Result<(), StepError> {
         let mut asked = vec![SocketAddr::new(self.address, SSH)];
         for api in &self.apis {
             let address = api
@@ -31,34 +28,77 @@ impl Deed for CheckSilent {
                 .map_err(|_| StepError::firm(format!("\"{api}\" is no address:port")))?;
             asked.push(address);
         }
-        let answers: Vec<String> = thread::scope(|scope| {
+        let heard: Vec<Heard> = thread::scope(|scope| {
             let tries: Vec<_> = asked
                 .iter()
-                .map(|address| scope.spawn(|| answer(address)))
+                .map(|address| scope.spawn(|| listen(address)))
                 .collect();
-            tries
-                .into_iter()
-                .filter_map(|attempt| attempt.join().ok().flatten())
+            let unasked = || Heard::Unasked("an address could not be asked".to_owned());
+            let heard = tries.into_iter().map(|attempt| attempt.join());
+            heard
+                .map(|heard| heard.unwrap_or_else(|_| unasked()))
                 .collect()
         });
-        if answers.is_empty() {
-            return Ok(());
+        let answers: Vec<&str> = heard.iter().filter_map(Heard::answer).collect();
+        if !answers.is_empty() {
+            return Ok(Look::Conflict(format!(
+                "server {} is not lost: {}. Nothing may be restored elsewhere while it can still serve; power it off first",
+                self.server,
+                answers.join(", ")
+            )));
         }
-        Err(StepError::firm(format!(
-            "it is not lost: {}. Nothing may be restored elsewhere while it can still serve; power it off first",
-            answers.join(", ")
-        )))
+        // A check that could not be made is no pass.
+        match heard.iter().find_map(Heard::unasked) {
+            Some(why) => Err(StepError::passing(why)),
+            None => Ok(Look::done()),
+        }
+    }
+
+    fn act(&self, context: &Context<'_>, _: &Value) -> Result<(), StepError> {
+        self.look(context)?.must_be_done()
+    }
+}
+
+enum Heard {
+    Nothing,
+    Answer(String),
+    /// The question never left this machine.
+    Unasked(String),
+}
+
+impl Heard {
+    fn answer(&self) -> Option<&str> {
+        match self {
+            Heard::Answer(what) => Some(what),
+            _ => None,
+        }
+    }
+
+    fn unasked(&self) -> Option<&str> {
+        match self {
+            Heard::Unasked(why) => Some(why),
+            _ => None,
+        }
     }
 }
 
 /// How an address shows that somebody is there. A refusal is an answer too: only a live machine sends one.
-fn answer(address: &SocketAddr) -> Option<String> {
-    match TcpStream::connect_timeout(address, PATIENCE) {
-        Ok(_) => Some(format!("{address} accepts connections")),
-        Err(error) if error.kind() == std::io::ErrorKind::ConnectionRefused => Some(format!(
+fn listen(address: &SocketAddr) -> Heard {
+    let Err(error) = TcpStream::connect_timeout(address, PATIENCE) else {
+        return Heard::Answer(format!("{address} accepts connections"));
+    };
+    match error.kind() {
+        ErrorKind::TimedOut | ErrorKind::WouldBlock | ErrorKind::HostUnreachable => Heard::Nothing,
+        ErrorKind::ConnectionRefused => Heard::Answer(format!(
             "{address} refuses connections, so a machine has that address"
         )),
-        Err(_) => None,
+        ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted => Heard::Answer(format!(
+            "{address} breaks connections off, so a machine has that address"
+        )),
+        _ => Heard::Unasked(format!(
+            "{address} could not be asked ({error}), so that nobody knows whether it still serves; see to this machine's \
+             network first"
+        )),
     }
 }
 
@@ -77,34 +117,75 @@ impl Deed for CheckImage {
     }
 
     fn act(&self, context: &Context<'_>, _: &Value) -> Result<(), StepError> {
-        match self.look(context)? {
-            Look::Conflict(why) => Err(StepError::firm(why)),
-            _ => Ok(()),
-        }
+        self.look(context)?.must_be_done()
     }
 }
 
 impl Deed for CheckZone {
-    fn look(&self, _: &Context<'_>) -> Result<Look, StepError> {
-        Ok(Look::Ready)
-    }
-
-    fn act(&self, context: &Context<'_>, _: &Value) -> Result<(), StepError> {
+    /// Before the zone is up this can only fail: that is for later.
+    fn look(&self, context: &Context<'_>) -> Result<Look, StepError> {
         let host = context.world.host(context.step.host)?;
         let output = zlogin::run(&host, self.vm, &self.argv)?;
         if output.success() {
-            return Ok(());
+            return Ok(Look::done());
         }
         let said = format!("{}{}", output.text(), output.complaint());
-        Err(StepError::firm(format!(
+        Ok(Look::NotYet(format!(
             "{} in zone {} ended with {}: {}",
             self.argv.join(" "),
             self.vm,
-            output
-                .status
-                .code()
-                .map_or("a signal".to_owned(), |code| format!("exit code {code}")),
-            said.trim()
+            output.status,
+            last_lines(&said)
         )))
+    }
+
+    fn act(&self, context: &Context<'_>, _: &Value) -> Result<(), StepError> {
+        self.look(context)?.must_be_done()
+    }
+
+    fn tells_beforehand(&self) -> bool {
+        false
+    }
+}
+
+/// The end of what a command said, where the reason usually stands.
+fn last_lines(said: &str) -> String {
+    let lines: Vec<&str> = said
+        .lines()
+        .filter(|line| !line.trim().is_empty())
+        .collect();
+    lines[lines.len().saturating_sub(5)..].join("; ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::TcpListener;
+
+    #[test]
+    fn a_machine_that_accepts_or_refuses_is_alive() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        assert!(listen(&address).answer().unwrap().contains("accepts"));
+        drop(listener);
+        assert!(listen(&address).answer().unwrap().contains("refuses"));
+    }
+
+    #[test]
+    fn what_could_not_be_asked_is_not_taken_for_silence() {
+        // The broadcast address takes no connection: the system refuses before anything is sent.
+        let address = "255.255.255.255:9".parse().unwrap();
+        assert!(
+            listen(&address)
+                .unasked()
+                .unwrap()
+                .contains("could not be asked")
+        );
+    }
+
+    #[test]
+    fn of_a_long_output_the_end_is_told() {
+        assert_eq!(last_lines("1\n2\n\n3\n4\n5\n6\n"), "2; 3; 4; 5; 6");
+        assert_eq!(last_lines(""), "");
     }
 }

@@ -3,57 +3,63 @@
 //! Giving a zone its data. The empty dataset that vmadm made is renamed aside, and the restore point cloned in its place: no
 //! copy, so it takes the same time for a megabyte as for a terabyte. Never mounted in the global zone.
 
-use documents::Timestamp;
 use documents::verb::DatasetAttach;
+use documents::{Timestamp, Uuid};
 use platform::vmadm::{self, VmState};
 use platform::{Host, zfs};
 use serde_json::{Value, json};
 
 use crate::step::{Context, Deed, Look, StepError};
 
-/// Settings that vmadm gave the empty dataset and that its successor keeps.
-const CARRIED_OVER: &str = "compression,recordsize,quota";
+/// Settings of the empty dataset that its successor keeps where they are its own: a clone inherits from its new parent, and
+/// not from what it was cloned from.
+const CARRIED_OVER: [&str; 5] = [
+    "compression",
+    "mountpoint",
+    "quota",
+    "recordsize",
+    "reservation",
+];
+
+/// What first boots leave behind.
+const SETUP_MARKS: [&str; 2] = ["setup_complete", "setup_failed"];
 
 impl Deed for DatasetAttach {
     fn look(&self, context: &Context<'_>) -> Result<Look, StepError> {
         let host = context.world.host(context.step.host)?;
-        let expected = context.step.expects.guid.as_deref().unwrap_or_default();
         let dataset = zfs::dataset(&host, &self.dataset)?;
         if let Some(dataset) = &dataset
-            && attached(&host, dataset, expected)?
+            && let Some(origin) = &dataset.origin
         {
-            return Ok(if dataset.zoned {
+            return Ok(if !is_clone(self, context, &host, dataset)? {
+                Look::Conflict(format!(
+                    "{} holds the restore point {origin} already, and the plan wants {}; take the earlier plan back first \
+                     (--undo)",
+                    self.dataset, self.snapshot
+                ))
+            } else if is_fit(dataset) {
                 Look::done()
             } else {
                 Look::Ready
             });
         }
-        match zfs::snapshot_named(&host, &self.snapshot)? {
-            None => {
-                return Ok(Look::Conflict(format!(
-                    "the restore point {} is gone; plan again",
-                    self.snapshot
-                )));
-            }
-            Some(found) if found.guid.to_string() != expected => {
-                return Ok(Look::Conflict(format!(
-                    "the restore point {} has the guid {}, the plan expects {expected}; plan again",
-                    self.snapshot, found.guid
-                )));
-            }
-            Some(_) => {}
+        if let Some(conflict) = stale(self, context, &host)? {
+            return Ok(conflict);
         }
         let Some(vm) = vmadm::get(&host, self.vm)? else {
-            return Ok(Look::NotYet(format!(
-                "{} has no zone {}",
-                host.name(),
-                self.vm
-            )));
+            let why = format!("{} has no zone {}", host.name(), self.vm);
+            return Ok(Look::NotYet(why));
         };
-        if vm.state != VmState::Stopped {
+        if !vm.datasets.contains(&self.dataset) {
             return Ok(Look::Conflict(format!(
-                "zone {} is {}: its data can be attached only while it is stopped, before its first boot",
-                self.vm, vm.state
+                "zone {} was made without the delegated dataset {}",
+                self.vm, self.dataset
+            )));
+        }
+        if let Some(why) = has_lived(&host, self.vm, &vm.state)? {
+            return Ok(Look::Conflict(format!(
+                "zone {} {why}: its data can be attached only while it is stopped, before its first boot",
+                self.vm
             )));
         }
         let snapshots = zfs::snapshots(&host, &self.dataset)?;
@@ -75,18 +81,20 @@ impl Deed for DatasetAttach {
     fn act(&self, context: &Context<'_>, intent: &Value) -> Result<(), StepError> {
         let host = context.world.host(context.step.host)?;
         let parked = parked(intent)?;
-        let expected = context.step.expects.guid.as_deref().unwrap_or_default();
         if let Some(dataset) = zfs::dataset(&host, &self.dataset)? {
-            if attached(&host, &dataset, expected)? {
-                return Ok(zfs::set(&host, &self.dataset, &[("zoned", "on")])?);
+            if is_clone(self, context, &host, &dataset)? {
+                let fit = [("zoned", "on"), ("readonly", "off")];
+                return Ok(zfs::set(&host, &self.dataset, &fit)?);
             }
             zfs::rename(&host, &self.dataset, parked)?;
         }
-        let kept = zfs::get(&host, parked, &CARRIED_OVER.split(',').collect::<Vec<_>>())?
-            .unwrap_or_default();
+        let kept = zfs::get(&host, parked, &CARRIED_OVER)?.unwrap_or_default();
+        let own = kept
+            .iter()
+            .filter(|property| property.source == "local" && property.set().is_some())
+            .map(|property| (property.name.as_str(), property.value.as_str()));
         let mut properties = vec![("zoned", "on")];
-        let local = kept.iter().filter(|property| property.source == "local");
-        properties.extend(local.map(|property| (property.name.as_str(), property.value.as_str())));
+        properties.extend(own);
         Ok(zfs::clone(
             &host,
             &self.snapshot,
@@ -99,7 +107,7 @@ impl Deed for DatasetAttach {
         let host = context.world.host(context.step.host)?;
         let parked = parked(intent)?;
         if zfs::dataset(&host, parked)?.is_none() {
-            return Ok("the empty dataset was never put aside".to_owned());
+            return Ok("the empty dataset was not put aside".to_owned());
         }
         let mut said = String::new();
         if zfs::dataset(&host, &self.dataset)?.is_some() {
@@ -116,13 +124,60 @@ impl Deed for DatasetAttach {
     }
 }
 
-/// True when the dataset is a clone of the snapshot with this GUID, whatever that is called by now.
-fn attached(host: &Host, dataset: &zfs::Dataset, guid: &str) -> Result<bool, StepError> {
+/// True when the dataset is a clone of the snapshot that the plan means, whatever that is called by now.
+fn is_clone(
+    with: &DatasetAttach,
+    context: &Context<'_>,
+    host: &Host,
+    dataset: &zfs::Dataset,
+) -> Result<bool, StepError> {
     let Some(origin) = &dataset.origin else {
         return Ok(false);
     };
-    let origin = zfs::snapshot_named(host, origin)?;
-    Ok(origin.is_some_and(|origin| origin.guid.to_string() == guid))
+    Ok(match &context.step.expects.guid {
+        None => *origin == with.snapshot,
+        Some(guid) => zfs::snapshot_named(host, origin)?
+            .is_some_and(|origin| origin.guid.to_string() == *guid),
+    })
+}
+
+/// The restore point must be the one that was planned with.
+fn stale(
+    with: &DatasetAttach,
+    context: &Context<'_>,
+    host: &Host,
+) -> Result<Option<Look>, StepError> {
+    let Some(found) = zfs::snapshot_named(host, &with.snapshot)? else {
+        let why = format!("the restore point {} is gone; plan again", with.snapshot);
+        return Ok(Some(Look::Conflict(why)));
+    };
+    let guid = found.guid.to_string();
+    Ok(match &context.step.expects.guid {
+        Some(expected) if *expected != guid => Some(Look::Conflict(format!(
+            "the restore point {} has the guid {guid}, the plan expects {expected}; plan again",
+            with.snapshot
+        ))),
+        _ => None,
+    })
+}
+
+/// The zone can use it, and write to it.
+fn is_fit(dataset: &zfs::Dataset) -> bool {
+    dataset.zoned && !dataset.readonly
+}
+
+/// Why a zone is past the point where its data can be exchanged.
+fn has_lived(host: &Host, vm: Uuid, state: &VmState) -> Result<Option<String>, StepError> {
+    if *state != VmState::Stopped {
+        return Ok(Some(format!("is {state}")));
+    }
+    for mark in SETUP_MARKS {
+        let path = format!("/zones/{vm}/root/var/svc/{mark}");
+        if host.exists(&path)? {
+            return Ok(Some(format!("was booted before ({path} is there)")));
+        }
+    }
+    Ok(None)
 }
 
 fn parked(intent: &Value) -> Result<&str, StepError> {

@@ -3,47 +3,41 @@
 //! Records in moray, through moray's own tools in a surviving moray zone: the way in while the APIs above it are down.
 
 use documents::verb::{RecordDelete, RecordPut};
-use platform::moray::Put;
-use serde_json::{Map, Value, json};
+use platform::moray::{Object, Put};
+use serde_json::{Value, json};
 
-use crate::compose::{Composition, compose, contains};
+use crate::compose::{Composition, compose, contains, filled};
 use crate::step::{Context, Deed, Look, StepError};
 
+fn found(with: &RecordPut, context: &Context<'_>) -> Result<Option<Object>, StepError> {
+    let moray = context.world.moray(&with.through)?;
+    Ok(moray.get(&with.bucket, &with.key)?)
+}
+
 impl Deed for RecordPut {
+    /// A record that is there is held against what the plan itself says of it, not against restore data: the service may have
+    /// added to it since, and the restore data may be gone by the time the plan is applied again.
     fn look(&self, context: &Context<'_>) -> Result<Look, StepError> {
-        let wanted = match compose(context.world, &self.object, context.outputs) {
-            Ok(Composition::Whole(wanted)) => wanted,
-            Ok(Composition::Lacks(step)) => {
-                return Ok(Look::NotYet(format!("{step} has no output yet")));
+        let set = filled(&Value::Object(self.object.set.clone()), context.outputs);
+        match (found(self, context)?, set) {
+            (_, Err(step)) => Ok(Look::NotYet(format!("{step} has no output yet"))),
+            (Some(object), Ok(set)) if contains(&Value::Object(object.value.clone()), &set) => {
+                Ok(Look::done())
             }
-            Err(error) => return Ok(Look::Conflict(error.why)),
-        };
-        let found = context
-            .world
-            .moray(&self.through)?
-            .get(&self.bucket, &self.key)?;
-        Ok(match found {
-            None => Look::Ready,
-            // The service may have added to its record since; what the plan says of it must stand there.
-            Some(object)
-                if contains(&Value::Object(object.value.clone()), &said(self, &wanted)) =>
-            {
-                Look::done()
-            }
-            Some(_) => Look::Conflict(format!(
-                "{} already holds another record {}",
-                self.bucket, self.key
-            )),
-        })
+            (Some(_), _) => Ok(Look::Conflict(format!(
+                "{} already holds another record {}; see with `getobject {} {}` in moray zone {} whose it is",
+                self.bucket, self.key, self.bucket, self.key, self.through.zone
+            ))),
+            (None, _) => Ok(Composition::look(compose(
+                context.world,
+                &self.object,
+                context.outputs,
+            ))),
+        }
     }
 
     fn act(&self, context: &Context<'_>, _: &Value) -> Result<(), StepError> {
-        let Composition::Whole(wanted) = compose(context.world, &self.object, context.outputs)?
-        else {
-            return Err(StepError::firm(
-                "an output that the record needs is missing",
-            ));
-        };
+        let wanted = compose(context.world, &self.object, context.outputs)?.whole()?;
         let moray = context.world.moray(&self.through)?;
         match moray.put(&self.bucket, &self.key, &wanted, None)? {
             Put::Written => Ok(()),
@@ -51,48 +45,44 @@ impl Deed for RecordPut {
         }
     }
 
+    /// Only what still is as the plan has it.
     fn undo(&self, context: &Context<'_>, _: &Value) -> Result<String, StepError> {
-        let gone = context
-            .world
-            .moray(&self.through)?
-            .delete(&self.bucket, &self.key)?;
-        let what = if gone {
-            "removed"
-        } else {
-            "was not there any more:"
+        let (bucket, key) = (&self.bucket, &self.key);
+        let Some(object) = found(self, context)? else {
+            return Ok(format!("{bucket} {key} was not there any more"));
         };
-        Ok(format!("{what} {} {}", self.bucket, self.key))
+        if !matches!(self.look(context)?, Look::Done(_)) {
+            return Err(StepError::firm(format!(
+                "{bucket} {key} is not what the plan put there; it was left alone"
+            )));
+        }
+        keep(context, &object)?;
+        let moray = context.world.moray(&self.through)?;
+        moray.delete(bucket, key)?;
+        Ok(format!(
+            "removed {bucket} {key}; the journal keeps its content"
+        ))
     }
 }
 
-/// Of the record, the parts that the plan itself sets.
-fn said(with: &RecordPut, wanted: &Map<String, Value>) -> Value {
-    let keys = with.object.set.keys();
-    Value::Object(
-        keys.filter_map(|key| Some((key.clone(), wanted.get(key)?.clone())))
-            .collect(),
-    )
+fn keep(context: &Context<'_>, object: &Object) -> Result<(), StepError> {
+    let content = json!({"bucket": object.bucket, "key": object.key, "value": object.value});
+    context.journal.keep(&context.step.id, &content)
 }
 
 impl Deed for RecordDelete {
     fn look(&self, context: &Context<'_>) -> Result<Look, StepError> {
-        let found = context
-            .world
-            .moray(&self.through)?
-            .get(&self.bucket, &self.key)?;
-        Ok(if found.is_some() {
-            Look::Ready
-        } else {
-            Look::done()
+        let moray = context.world.moray(&self.through)?;
+        Ok(match moray.get(&self.bucket, &self.key)? {
+            Some(_) => Look::Ready,
+            None => Look::done(),
         })
     }
 
     fn act(&self, context: &Context<'_>, _: &Value) -> Result<(), StepError> {
         let moray = context.world.moray(&self.through)?;
         if let Some(object) = moray.get(&self.bucket, &self.key)? {
-            let content =
-                json!({"bucket": object.bucket, "key": object.key, "value": object.value});
-            context.journal.keep(&context.step.id, &content)?;
+            keep(context, &object)?;
             moray.delete(&self.bucket, &self.key)?;
         }
         Ok(())

@@ -15,7 +15,10 @@ impl Deed for VmRetire {
             Err(error) => Err(error.into()),
             Ok(vm) if vm.state == Some(VmState::Destroyed) => Ok(Look::done()),
             // It lives elsewhere, so it is not the one that was lost.
-            Ok(vm) if vm.server_uuid != Some(self.server) => Ok(Look::done()),
+            Ok(vm) if vm.server_uuid != Some(self.server) => Ok(Look::left_alone(format!(
+                "VMAPI has zone {} on another server than the lost one",
+                self.vm
+            ))),
             Ok(_) => Ok(Look::Ready),
         }
     }

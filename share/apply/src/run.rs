@@ -185,6 +185,8 @@ impl<'a> Run<'a> {
                     guard.schedule.done(&step.id);
                     match changed {
                         true => guard.changed += 1,
+                        // A check that passed is no effect that was there before.
+                        false if step.verb.only_looks() => {}
                         false => guard.unchanged += 1,
                     }
                 }

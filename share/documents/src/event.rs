@@ -71,6 +71,7 @@ pub struct Summary {
     pub run: Uuid,
     pub outcome: Outcome,
     pub changed: usize,
+    /// Effects that were there before. Checks and waits count nowhere.
     pub unchanged: usize,
     pub failed: usize,
     pub held: usize,

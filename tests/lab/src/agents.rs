@@ -151,7 +151,7 @@ impl Peer {
 }
 
 /// The global zone's own resolvers, as they stand now.
-fn resolvers(lab: &Lab, host: &str) -> Vec<Ipv4Addr> {
+pub fn resolvers(lab: &Lab, host: &str) -> Vec<Ipv4Addr> {
     let text = fs::read_to_string(lab.host_path(host, "/etc/resolv.conf")).unwrap_or_default();
     let lines = text
         .lines()

@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use crate::error::{Attempted, LabError, Result};
 use crate::lab::Timings;
 use crate::running::{self, Options};
+use crate::size::Size;
 use crate::{bench, control, daemon, demo, host_init, namespace, shell, stage};
 
 /// A whole Triton datacenter on one Linux machine, to try the toolkit on.
@@ -88,6 +89,12 @@ enum Verb {
     Test {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
+    },
+    /// How many lines of Rust the lab has, and the product
+    Size {
+        /// One JSON line
+        #[arg(long)]
+        json: bool,
     },
     /// Measure the product, beside a peer or the limit
     Bench {
@@ -190,6 +197,7 @@ pub fn main() -> ExitCode {
             json,
         } => demonstrate(scale, release, json),
         Verb::Test { arguments } => test(&arguments),
+        Verb::Size { json } => size(json),
         Verb::Bench { json } => stage::stage(true)
             .and_then(|install| bench::run(&install, json))
             .map(|met| u8::from(!met)),
@@ -327,6 +335,16 @@ fn demonstrate(scale: f64, release: bool, json: bool) -> Result<u8> {
     demo::run(folder.path().join("dc"), install, scale, json).map(|good| u8::from(!good))
 }
 
+fn size(json: bool) -> Result<u8> {
+    let size = Size::measure()?;
+    print(if json {
+        format!("{}\n", size.json())
+    } else {
+        format!("{size}\n")
+    });
+    Ok(0)
+}
+
 /// The tests that drive the staged product find it by `LAB_INSTALL`. Where no datacenter can be brought up, the others run.
 fn test(arguments: &[String]) -> Result<u8> {
     let install = stage::stage(false)?;
@@ -335,7 +353,15 @@ fn test(arguments: &[String]) -> Result<u8> {
         eprintln!("lab: skipped: all tests that bring up a datacenter. {why}");
         runs = vec![
             vec!["--workspace", "--exclude", "lab"],
-            vec!["--package", "lab", "--lib", "--test", "recordings"],
+            vec![
+                "--package",
+                "lab",
+                "--lib",
+                "--test",
+                "recordings",
+                "--test",
+                "commands",
+            ],
         ];
     }
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
@@ -343,12 +369,13 @@ fn test(arguments: &[String]) -> Result<u8> {
     for run in runs {
         let mut command = Command::new(&cargo);
         command
-            .arg("test")
+            .args(["test", "--no-fail-fast"])
             .args(run)
             .args(arguments)
             .env("LAB_INSTALL", &install);
         let status = command.status().attempted("running cargo test")?;
         worst = worst.max(status.code().map_or(1, |code| code as u8));
     }
+    size(false)?;
     Ok(worst)
 }

@@ -29,6 +29,7 @@ pub mod physics;
 pub mod running;
 pub mod servers;
 pub mod shell;
+pub mod size;
 pub mod ssh;
 pub mod stage;
 pub mod standin;

@@ -152,17 +152,31 @@ pub fn supports(role: &str, method: &str, path: &str) -> bool {
     service(role).is_some_and(|service| service.routes(method, path))
 }
 
+/// Every API of the lab, by the role of the zones that it runs in.
+static SERVICES: [(&str, &Service); 11] = [
+    ("amon", &other::AMON),
+    ("cloudapi", &cloudapi::SERVICE),
+    ("cnapi", &cnapi::SERVICE),
+    ("fwapi", &other::FWAPI),
+    ("imgapi", &imgapi::SERVICE),
+    ("napi", &napi::SERVICE),
+    ("papi", &papi::SERVICE),
+    ("sapi", &sapi::SERVICE),
+    ("vmapi", &vmapi::SERVICE),
+    ("volapi", &other::VOLAPI),
+    ("workflow", &other::WORKFLOW),
+];
+
+/// Role, method and path of every route that the lab answers on.
+pub fn offered() -> Vec<(&'static str, &'static str, &'static str)> {
+    let all = SERVICES.iter();
+    all.flat_map(|(role, service)| service.routes.iter().map(move |r| (*role, r.0, r.1)))
+        .collect()
+}
+
 fn service(role: &str) -> Option<&'static Service> {
-    match role {
-        "sapi" => Some(&sapi::SERVICE),
-        "vmapi" => Some(&vmapi::SERVICE),
-        "napi" => Some(&napi::SERVICE),
-        "cnapi" => Some(&cnapi::SERVICE),
-        "imgapi" => Some(&imgapi::SERVICE),
-        "papi" => Some(&papi::SERVICE),
-        "cloudapi" => Some(&cloudapi::SERVICE),
-        other => other::service(other),
-    }
+    let (_, service) = SERVICES.iter().find(|(name, _)| *name == role)?;
+    Some(service)
 }
 
 fn logged(zone: &Zone, request: &Request, status: u16) -> Logged {

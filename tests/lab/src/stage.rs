@@ -231,7 +231,7 @@ pub fn lab_binary() -> Result<PathBuf> {
         })
 }
 
-fn repository() -> PathBuf {
+pub fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 

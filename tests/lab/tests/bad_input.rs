@@ -116,12 +116,21 @@ fn a_plugin_that_panics_or_is_none_refuses_its_service_and_no_other() {
     let scene = headnode0_lost();
     // The workspace's examples are built beside its tests.
     let panics = std::fs::read(install().join("../../debug/examples/libimgapi_panics.so")).unwrap();
-    scene.ok("headnode1", "cp -r /opt/triton-headnode/lib/plugins broken && chmod -R go-w broken");
-    for (plugin, says) in [(panics.as_slice(), "panicked"), (b"not a library", "imgapi.so")] {
+    scene.ok(
+        "headnode1",
+        "cp -r /opt/triton-headnode/lib/plugins broken && chmod -R go-w broken",
+    );
+    for (plugin, says) in [
+        (panics.as_slice(), "panicked"),
+        (b"not a library", "imgapi.so"),
+    ] {
         scene.feed("headnode1", "cat > broken/imgapi.so", plugin);
         let command = "triton-svc-restore --plugins broken --lost headnode0 --plan > refused.json";
         refused(&scene, command, 3, says);
-        let others = scene.ok("headnode1", "jq -r '.refusals[].service' refused.json | sort -u");
+        let others = scene.ok(
+            "headnode1",
+            "jq -r '.refusals[].service' refused.json | sort -u",
+        );
         assert_eq!(others, "imgapi\n");
     }
 }

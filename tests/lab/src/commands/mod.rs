@@ -7,9 +7,8 @@ mod imgadm;
 mod svcs;
 mod sysinfo;
 mod vmadm;
-mod zfs;
+pub mod zfs;
 mod zlogin;
-mod zpool;
 
 use std::sync::Arc;
 
@@ -17,9 +16,10 @@ use crate::call::Call;
 use crate::lab::Lab;
 
 /// Every command that a host has a stand-in of.
-pub const NAMES: [&str; 7] = [
-    "imgadm", "svcs", "sysinfo", "vmadm", "zfs", "zlogin", "zpool",
-];
+pub const NAMES: [&str; 6] = ["imgadm", "svcs", "sysinfo", "vmadm", "zfs", "zlogin"];
+
+/// A subcommand, and what runs it with the words that follow.
+type Subcommand = (&'static str, fn(&Arc<Lab>, &mut Call, &[&str]) -> i32);
 
 /// Runs one call; returns its exit code.
 pub fn run(lab: &Arc<Lab>, call: &mut Call) -> i32 {
@@ -30,12 +30,32 @@ pub fn run(lab: &Arc<Lab>, call: &mut Call) -> i32 {
         "vmadm" => vmadm::run(lab, call),
         "zfs" => zfs::run(lab, call),
         "zlogin" => zlogin::run(lab, call),
-        "zpool" => zpool::run(lab, call),
         other => {
             let line = format!("{other}: command not found");
             call.fail(127, line)
         }
     }
+}
+
+/// What one command's stand-in can do: its subcommands, or for `zlogin` the programs that it finds in zones. A command
+/// without any does one thing.
+pub fn offered(name: &str) -> Vec<&'static str> {
+    match name {
+        "imgadm" => imgadm::SUBCOMMANDS.iter().map(|(name, _)| *name).collect(),
+        "vmadm" => vmadm::SUBCOMMANDS.iter().map(|(name, _)| *name).collect(),
+        "zfs" => zfs::SUBCOMMANDS.iter().map(|(name, _)| *name).collect(),
+        "zlogin" => zlogin::PROGRAMS.iter().map(|(path, ..)| *path).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// Runs the subcommand that the first word names; `None` when the table has none of that name.
+fn dispatch(lab: &Arc<Lab>, call: &mut Call, table: &[Subcommand]) -> Option<i32> {
+    let words = call.args.clone();
+    let (first, rest) = words.split_first()?;
+    let (_, run) = table.iter().find(|(name, _)| name == first)?;
+    let rest: Vec<&str> = rest.iter().map(String::as_str).collect();
+    Some(run(lab, call, &rest))
 }
 
 /// True for a call that takes data away.

@@ -2,6 +2,7 @@
 // If a copy of the MPL was not distributed with this file, You can obtain one at https://mozilla.org/MPL/2.0/.
 //! `zlogin -Q ZONE COMMAND`: the few programs that the product runs inside core zones.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::json;
@@ -12,8 +13,29 @@ use crate::lab::Lab;
 use crate::model::MorayObject;
 use crate::{http, physics};
 
-/// Where node-moray's tools lie in a moray zone.
-const MORAY_TOOLS: &str = "/opt/smartdc/moray/node_modules/moray/bin/";
+/// What runs a program in a zone, with the words that follow it.
+type Program = fn(&Arc<Lab>, &mut Call, Uuid, &[&str]) -> i32;
+
+/// The programs that are there, and the role of the zones that have them.
+pub const PROGRAMS: [(&str, &str, Program); 5] = [
+    (
+        "/opt/smartdc/moray/node_modules/moray/bin/getobject",
+        "moray",
+        get_object,
+    ),
+    (
+        "/opt/smartdc/moray/node_modules/moray/bin/putobject",
+        "moray",
+        put_object,
+    ),
+    (
+        "/opt/smartdc/moray/node_modules/moray/bin/delobject",
+        "moray",
+        delete_object,
+    ),
+    ("/usr/bin/curl", "cloudapi", curl),
+    ("/opt/smartdc/imgapi/bin/imgapiadm", "imgapi", check_files),
+];
 
 pub fn run(lab: &Arc<Lab>, call: &mut Call) -> i32 {
     let words: Vec<String> = call
@@ -25,13 +47,20 @@ pub fn run(lab: &Arc<Lab>, call: &mut Call) -> i32 {
     let Some((zone, command)) = words.split_first() else {
         return call.fail(2, "usage: zlogin [ -dnQCES ] zonename [command [args...] ]");
     };
-    let role = zone.parse::<Uuid>().ok().and_then(|zone| {
+    let found = zone.parse::<Uuid>().ok().and_then(|zone| {
         let dc = lab.dc();
         let vm = dc.hosts.get(&call.host)?.vms.get(&zone)?;
-        (vm.state == "running").then(|| (zone, vm.role().unwrap_or_default().to_owned()))
+        let role = vm.role().unwrap_or_default().to_owned();
+        Some((zone, role, vm.state == "running"))
     });
-    let Some((zone, role)) = role else {
-        return call.fail(1, format!("zlogin: zone '{zone}' unknown, or not running"));
+    let (zone, role) = match found {
+        Some((zone, role, true)) => (zone, role),
+        Some((zone, ..)) => {
+            let line =
+                format!("zlogin: login allowed only to running zones ({zone} is 'installed').");
+            return call.fail(1, line);
+        }
+        None => return call.fail(1, format!("zlogin: zone '{zone}' unknown")),
     };
     // zlogin joins its words and hands them to a shell in the zone: take the line apart as that would.
     let words = shell_words(&command.join(" "));
@@ -43,20 +72,16 @@ pub fn run(lab: &Arc<Lab>, call: &mut Call) -> i32 {
             word.ends_with("/env") || word.contains("=") || word.ends_with("/bin/node")
         })
         .collect();
-    match words[..] {
-        [tool, ref args @ ..] if tool.starts_with(MORAY_TOOLS) && role == "moray" => {
-            let args: Vec<String> = args.iter().map(|arg| (*arg).to_owned()).collect();
-            moray(lab, call, &tool[MORAY_TOOLS.len()..], &args)
-        }
-        ["/usr/bin/curl", .., url] if role == "cloudapi" => curl(lab, call, zone, url),
-        [tool, "check-files", ..] if tool.ends_with("/imgapiadm") && role == "imgapi" => {
-            check_files(lab, call, zone)
-        }
-        [program, ..] => {
+    let Some((program, rest)) = words.split_first() else {
+        return 0;
+    };
+    let mut programs = PROGRAMS.iter();
+    match programs.find(|(path, at, _)| path == program && *at == role) {
+        Some((_, _, run)) => run(lab, call, zone, rest),
+        None => {
             let line = format!("/bin/sh: {program}: not found");
             call.fail(127, line)
         }
-        [] => 0,
     }
 }
 
@@ -84,84 +109,128 @@ fn shell_words(line: &str) -> Vec<String> {
     words
 }
 
-/// getobject, putobject and delobject of node-moray.
-fn moray(lab: &Arc<Lab>, call: &mut Call, tool: &str, args: &[String]) -> i32 {
-    let mut options = std::collections::BTreeMap::new();
-    let mut plain = Vec::new();
-    let mut rest = args.iter();
-    while let Some(arg) = rest.next() {
-        match arg.as_str() {
-            "-s" => {}
-            "-d" | "-e" => {
-                options.insert(arg.as_str(), rest.next().cloned().unwrap_or_default());
+/// Bucket and key that a tool of node-moray is called with, and its options that have a value.
+struct Asked<'a> {
+    tool: &'static str,
+    bucket: &'a str,
+    key: &'a str,
+    options: BTreeMap<&'a str, &'a str>,
+}
+
+impl<'a> Asked<'a> {
+    fn read(call: &mut Call, tool: &'static str, args: &[&'a str]) -> Result<Asked<'a>, i32> {
+        let mut options = BTreeMap::new();
+        let mut plain = Vec::new();
+        let mut rest = args.iter();
+        while let Some(arg) = rest.next() {
+            match *arg {
+                "-s" => {}
+                "-d" | "-e" => {
+                    options.insert(*arg, rest.next().copied().unwrap_or_default());
+                }
+                other => plain.push(other),
             }
-            other => plain.push(other.to_owned()),
+        }
+        match plain[..] {
+            [bucket, key] => Ok(Asked {
+                tool,
+                bucket,
+                key,
+                options,
+            }),
+            _ => Err(call.fail(1, format!("usage: {tool} [OPTIONS] BUCKET KEY"))),
         }
     }
-    let [bucket, key] = &plain[..] else {
-        return call.fail(2, format!("usage: {tool} [OPTIONS] BUCKET KEY"));
+
+    /// The tools say their name and the error's message, and nothing of its class.
+    fn fails(&self, call: &mut Call, message: impl std::fmt::Display) -> i32 {
+        call.fail(1, format!("{}: {message}", self.tool))
+    }
+
+    /// The object is not there, or not even its bucket.
+    fn absent(&self, lab: &Lab, call: &mut Call) -> i32 {
+        let Asked { bucket, key, .. } = *self;
+        let known = lab.dc().moray.buckets.contains_key(bucket);
+        let message = if known {
+            format!("{bucket}::{key} does not exist")
+        } else {
+            format!("{bucket} does not exist")
+        };
+        self.fails(call, message)
+    }
+}
+
+fn get_object(lab: &Arc<Lab>, call: &mut Call, _: Uuid, args: &[&str]) -> i32 {
+    let asked = match Asked::read(call, "getobject", args) {
+        Ok(asked) => asked,
+        Err(code) => return code,
     };
-    let now = lab.now_ms();
-    let absent = format!("ObjectNotFoundError: {bucket}::{key} does not exist");
-    match tool {
-        "getobject" => {
-            let found = lab
-                .dc()
-                .moray
-                .get(bucket, key)
-                .map(|object| shown(bucket, key, object));
-            match found {
-                Some(text) => {
-                    call.out(format!("{text}\n"));
-                    0
-                }
-                None => call.fail(1, absent),
-            }
-        }
-        "putobject" => {
-            let Ok(value) = serde_json::from_str(options.get("-d").map_or("{}", String::as_str))
-            else {
-                return call.fail(1, "SyntaxError: Unexpected token in JSON");
-            };
-            if let Some(expected) = options.get("-e") {
-                let etag = lab
-                    .dc()
-                    .moray
-                    .get(bucket, key)
-                    .map(|object| object.etag.clone());
-                if etag.as_ref() != Some(expected) {
-                    let was = etag.unwrap_or_else(|| "null".to_owned());
-                    let line = format!(
-                        "EtagConflictError: {bucket}::{key} was expected to have etag \"{expected}\", but was \"{was}\""
-                    );
-                    return call.fail(1, line);
-                }
-            }
-            lab.dc().moray.put(bucket, key, value, now);
+    let object = lab.dc().moray.get(asked.bucket, asked.key).cloned();
+    match object {
+        Some(object) => {
+            call.out(format!("{}\n", shown(asked.bucket, asked.key, &object)));
             0
         }
-        "delobject" => {
-            let gone = lab.dc().moray.delete(bucket, key);
-            if gone.is_some() {
-                0
-            } else {
-                call.fail(1, absent)
-            }
+        None => asked.absent(lab, call),
+    }
+}
+
+fn put_object(lab: &Arc<Lab>, call: &mut Call, _: Uuid, args: &[&str]) -> i32 {
+    let asked = match Asked::read(call, "putobject", args) {
+        Ok(asked) => asked,
+        Err(code) => return code,
+    };
+    let Ok(value) = serde_json::from_str(asked.options.get("-d").unwrap_or(&"{}")) else {
+        return call.fail(1, "SyntaxError: Unexpected token in JSON");
+    };
+    let Asked { bucket, key, .. } = asked;
+    let now = lab.now_ms();
+    // One lock for the comparison and the write: moray does both in one transaction.
+    let mut dc = lab.dc();
+    if !dc.moray.buckets.contains_key(bucket) {
+        drop(dc);
+        return asked.absent(lab, call);
+    }
+    let etag = dc.moray.get(bucket, key).map(|object| object.etag.clone());
+    match asked.options.get("-e") {
+        Some(expected) if etag.as_deref() != Some(*expected) => {
+            drop(dc);
+            let was = etag.as_deref().unwrap_or("null");
+            let message = format!(
+                "{bucket}::{key} was expected to have etag \"{expected}\", but was \"{was}\""
+            );
+            asked.fails(call, message)
         }
-        other => call.fail(127, format!("/bin/sh: {other}: not found")),
+        _ => {
+            dc.moray.put(bucket, key, value, now);
+            0
+        }
+    }
+}
+
+fn delete_object(lab: &Arc<Lab>, call: &mut Call, _: Uuid, args: &[&str]) -> i32 {
+    let asked = match Asked::read(call, "delobject", args) {
+        Ok(asked) => asked,
+        Err(code) => return code,
+    };
+    let gone = lab.dc().moray.delete(asked.bucket, asked.key);
+    match gone {
+        Some(_) => 0,
+        None => asked.absent(lab, call),
     }
 }
 
 fn shown(bucket: &str, key: &str, object: &MorayObject) -> String {
-    json!({
+    let shown = json!({
         "bucket": bucket, "key": key, "value": object.value, "_id": object.id, "_etag": object.etag,
-        "_mtime": object.mtime,
-    })
-    .to_string()
+        "_mtime": object.mtime, "_txn_snap": null, "_count": null,
+    });
+    format!("{shown:#}")
 }
 
 /// What the zone's own haproxy passes on to cloudapi.
-fn curl(lab: &Arc<Lab>, call: &mut Call, zone: Uuid, url: &str) -> i32 {
+fn curl(lab: &Arc<Lab>, call: &mut Call, zone: Uuid, args: &[&str]) -> i32 {
+    let url = args.last().copied().unwrap_or_default();
     let path = url
         .splitn(4, '/')
         .nth(3)
@@ -188,7 +257,10 @@ fn curl(lab: &Arc<Lab>, call: &mut Call, zone: Uuid, url: &str) -> i32 {
 
 /// imgapiadm compares size (and without `-s` content) of each locally stored file with its manifest; it exits with the number
 /// of images at fault.
-fn check_files(lab: &Arc<Lab>, call: &mut Call, zone: Uuid) -> i32 {
+fn check_files(lab: &Arc<Lab>, call: &mut Call, zone: Uuid, args: &[&str]) -> i32 {
+    if args.first() != Some(&"check-files") {
+        return call.fail(1, "imgapiadm: error: the lab knows only check-files");
+    }
     let images: Vec<(String, Option<u64>)> = {
         let dc = lab.dc();
         let all = dc.moray.list("imgapi_images").into_iter();

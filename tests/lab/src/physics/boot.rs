@@ -12,7 +12,7 @@ use std::thread;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::{register, zone_files};
+use super::{mount, register, zone_files};
 use crate::lab::Lab;
 use crate::model::HostState;
 use crate::{dns, http, servers};
@@ -33,6 +33,7 @@ struct Zone {
     role: String,
     address: Option<Ipv4Addr>,
     sapi_url: Option<String>,
+    /// `sdc:dns_domain` of the VM, or else what its metadata says.
     dns_domain: Option<String>,
     resolvers: Vec<Ipv4Addr>,
     first: bool,
@@ -50,6 +51,9 @@ fn zone(lab: &Lab, host: &str, vm: Uuid, generation: u64) -> Option<Zone> {
     let dc = lab.dc();
     let found = dc.hosts.get(host)?.vms.get(&vm)?;
     let text = |value: Option<&Value>| value.and_then(Value::as_str).map(str::to_owned);
+    let metadata = found.props.get("customer_metadata");
+    // A VM without a dns_domain is told `local`, which is none.
+    let dns_domain = text(found.props.get("dns_domain")).filter(|domain| domain != "local");
     let resolvers = found
         .props
         .get("resolvers")
@@ -62,13 +66,8 @@ fn zone(lab: &Lab, host: &str, vm: Uuid, generation: u64) -> Option<Zone> {
         generation,
         role: found.role().unwrap_or_default().to_owned(),
         address: found.admin_ip(),
-        sapi_url: text(
-            found
-                .props
-                .get("customer_metadata")
-                .and_then(|m| m.get("sapi-url")),
-        ),
-        dns_domain: text(found.props.get("dns_domain")),
+        sapi_url: text(metadata.and_then(|m| m.get("sapi-url"))),
+        dns_domain: dns_domain.or_else(|| text(metadata.and_then(|m| m.get("dns_domain")))),
         resolvers: resolvers
             .iter()
             .filter_map(|ip| ip.as_str()?.parse().ok())
@@ -112,6 +111,7 @@ fn run(lab: &Arc<Lab>, zone: &Zone) {
         };
         let log = outcome.as_ref().err().cloned().unwrap_or_default();
         // A zone whose file system can't be written shows as one that never finished.
+        let _ = fs::write(service.join(".ran-user-script"), "");
         let _ = fs::write(service.join("setup.log"), format!("{log}\n"));
         let _ = fs::write(service.join(sentinel), "");
         if let Some(vm) = lab
@@ -122,9 +122,11 @@ fn run(lab: &Arc<Lab>, zone: &Zone) {
         {
             vm.ran_user_script = true;
         }
-        if outcome.is_err() {
-            return;
-        }
+    }
+    // A setup runs once. What failed stays failed: a later boot finds no service to start.
+    let set_up = lab.zone_root(&zone.host, zone.vm);
+    if !set_up.join("var/svc/setup_complete").exists() {
+        return;
     }
     if wait(lab, zone, lab.timings.service_start) {
         answer(lab, zone);
@@ -146,13 +148,12 @@ fn set_up(lab: &Arc<Lab>, zone: &Zone) -> Result<(), String> {
     if zone.role == "imgapi" && files.is_none() {
         return Err("fatal error: no delegate dataset to mount on /data".to_owned());
     }
+    if files.is_some() {
+        mount::mount_at(lab, &zone.host, zone.vm, mount::of_role(&zone.role));
+    }
     if zone.role == "sapi" {
         // It asks itself, so it must answer before it is set up.
-        if zone
-            .dns_domain
-            .as_deref()
-            .is_none_or(|domain| domain == "local")
-        {
+        if zone.dns_domain.is_none() {
             return Err("fatal error: Unable to determine dns_domain".to_owned());
         }
         answer(lab, zone);
@@ -210,14 +211,18 @@ fn try_configuration(zone: &Zone) -> Result<(), String> {
                 .to_owned()
         }
     };
-    let address = match name.parse::<Ipv4Addr>() {
+    let (host, port) = match name.split_once(':') {
+        Some((host, port)) => (host, port.parse().map_err(|_| format!("bad URL: {name}"))?),
+        None => (name.as_str(), 80),
+    };
+    let address = match host.parse::<Ipv4Addr>() {
         Ok(address) => address,
-        Err(_) => dns::lookup(&zone.resolvers, &name)
+        Err(_) => dns::lookup(&zone.resolvers, host)
             .and_then(|all| all.first().copied())
-            .ok_or_else(|| format!("could not resolve host: {name}"))?,
+            .ok_or_else(|| format!("could not resolve host: {host}"))?,
     };
     let path = format!("/configs/{}", zone.vm);
-    match http::get(SocketAddr::from((address, 80)), &name, &path) {
+    match http::get(SocketAddr::from((address, port)), &name, &path) {
         Ok((200, _)) => Ok(()),
         Ok((status, _)) => Err(format!("http://{name}{path} answers {status}")),
         Err(error) => Err(format!("http://{name}{path}: {error}")),

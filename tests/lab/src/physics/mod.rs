@@ -3,15 +3,17 @@
 //! The physics of zones: what a boot takes, when a name resolves, what becomes of everything when a host dies.
 
 mod boot;
-mod mount;
+pub mod mount;
 
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
+use serde_json::{Value, json};
 use uuid::Uuid;
 
+use crate::commands::zfs;
 use crate::lab::Lab;
 use crate::model::{HostState, Registration};
 use crate::servers;
@@ -20,23 +22,32 @@ use crate::servers;
 /// a service's answer.
 const UNREGISTERED: [&str; 2] = ["assets", "manatee"];
 
-/// Starts a zone, as `vmadm start` does, and returns at once.
-pub fn boot(lab: &Arc<Lab>, host: &str, vm: Uuid) {
+/// Starts a zone, as `vmadm start` does, and returns at once. The error is what zoneadm says of a zone that can't boot.
+pub fn boot(lab: &Arc<Lab>, host: &str, vm: Uuid) -> Result<(), String> {
     let generation = {
         let mut dc = lab.dc();
-        let found = dc
-            .hosts
-            .get_mut(host)
-            .and_then(|host| host.vms.get_mut(&vm));
-        let Some(zone) = found else { return };
+        let Some(at) = dc.hosts.get_mut(host) else {
+            return Err(format!("zoneadm: {vm}: No such zone configured"));
+        };
+        let Some(zone) = at.vms.get_mut(&vm) else {
+            return Err(format!("zoneadm: {vm}: No such zone configured"));
+        };
+        let delegated = zone.props.get("datasets").and_then(Value::as_array);
+        for dataset in delegated.into_iter().flatten().filter_map(Value::as_str) {
+            if !at.datasets.contains_key(dataset) {
+                return Err(format!(
+                    "could not verify zfs dataset {dataset}: dataset does not exist\nzoneadm: zone {vm} failed to verify"
+                ));
+            }
+        }
         zone.state = "running".to_owned();
-        zone.props
-            .insert("autoboot".to_owned(), serde_json::json!(true));
+        zone.props.insert("autoboot".to_owned(), json!(true));
         zone.boot += 1;
         zone.boot
     };
     mount::mount(lab, host, vm);
     boot::begin(lab, host, vm, generation);
+    Ok(())
 }
 
 /// Halts a zone in good order: its port closes, its dataset is unmounted, its session runs out.
@@ -49,6 +60,8 @@ pub fn halt(lab: &Arc<Lab>, host: &str, vm: Uuid) {
             .and_then(|host| host.vms.get_mut(&vm));
         let Some(zone) = found else { return };
         zone.state = "stopped".to_owned();
+        // vmadm(8): a VM that was stopped stays so when its server boots.
+        zone.props.insert("autoboot".to_owned(), json!(false));
         zone.boot += 1;
     }
     mount::unmount(lab, host, vm);
@@ -116,16 +129,15 @@ pub fn registered(lab: &Lab, name: &str) -> Vec<Ipv4Addr> {
         .collect()
 }
 
-/// Files of a running zone's delegate dataset; a halted zone has them unmounted.
+/// Files of a running zone's delegate dataset. A halted zone has them unmounted, and one whose dataset is not `zoned` never
+/// sees them.
 pub fn zone_files(lab: &Lab, host: &str, vm: Uuid) -> Option<PathBuf> {
+    let name = format!("zones/{vm}/data");
     let dc = lab.dc();
     let at = dc.hosts.get(host)?;
     let running = at.vms.get(&vm).is_some_and(|zone| zone.state == "running");
-    let dataset = at
-        .datasets
-        .get(&format!("zones/{vm}/data"))
-        .filter(|_| running)?;
-    Some(lab.dataset_files(host, &dataset.store))
+    let dataset = at.datasets.get(&name)?;
+    (running && zfs::zoned(at, &name)).then(|| lab.dataset_files(host, &dataset.store))
 }
 
 /// Brings up the zones that a datacenter has from the start: set up long ago, running for weeks.

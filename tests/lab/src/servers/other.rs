@@ -8,16 +8,6 @@ use super::routing::{Answer, Ask, Route, Service, Versions, always_ready, ok};
 use super::zone::Zone;
 use crate::http::Response;
 
-pub fn service(role: &str) -> Option<&'static Service> {
-    match role {
-        "workflow" => Some(&WORKFLOW),
-        "fwapi" => Some(&FWAPI),
-        "amon" => Some(&AMON),
-        "volapi" => Some(&VOLAPI),
-        _ => None,
-    }
-}
-
 const fn only_ping(server: &'static str, routes: &'static [Route]) -> Service {
     Service {
         server,
@@ -32,10 +22,10 @@ const fn only_ping(server: &'static str, routes: &'static [Route]) -> Service {
     }
 }
 
-static WORKFLOW: Service = only_ping("WorkflowAPI", &[Route("GET", "/ping", workflow)]);
-static FWAPI: Service = only_ping("SmartDC Firewall API", &[Route("GET", "/ping", fwapi)]);
-static AMON: Service = only_ping("Amon Master/1.0.0", &[Route("GET", "/ping", amon)]);
-static VOLAPI: Service = only_ping("volapi", &[Route("GET", "/ping", volapi)]);
+pub static WORKFLOW: Service = only_ping("WorkflowAPI", &[Route("GET", "/ping", workflow)]);
+pub static FWAPI: Service = only_ping("SmartDC Firewall API", &[Route("GET", "/ping", fwapi)]);
+pub static AMON: Service = only_ping("Amon Master/1.0.0", &[Route("GET", "/ping", amon)]);
+pub static VOLAPI: Service = only_ping("volapi", &[Route("GET", "/ping", volapi)]);
 
 fn workflow(zone: &Zone, _: &Ask<'_>) -> Answer {
     let mut body = json!({ "pid": zone.pid(), "backend": "up" });

@@ -44,6 +44,7 @@ impl Bench {
         };
         let data = Dataset {
             store: ZONE.to_string(),
+            properties: BTreeMap::from([("zoned".to_owned(), "on".to_owned())]),
             ..Dataset::default()
         };
         let host = Host {

@@ -10,7 +10,25 @@ use crate::model::Dc;
 /// Any moment will do, as long as it is the same every time.
 const NOW: u64 = 1_771_001_539_000;
 
+/// Every service makes its buckets when it first starts, so they are there though nothing is in them.
+const BUCKETS: [&str; 11] = [
+    "cnapi_servers",
+    "imgapi_images",
+    "napi_ips",
+    "napi_networks",
+    "napi_nics",
+    "papi_packages",
+    "sapi_applications",
+    "sapi_instances",
+    "sapi_manifests",
+    "sapi_services",
+    "vmapi_vms",
+];
+
 pub fn write(dc: &mut Dc) {
+    for bucket in BUCKETS {
+        dc.moray.buckets.entry(bucket.to_owned()).or_default();
+    }
     for (bucket, value) in application(dc)
         .into_iter()
         .chain(networks(dc))

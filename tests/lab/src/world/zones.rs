@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::{CANARY, add_dataset, id};
 use crate::model::{Dc, Vm};
+use crate::physics::mount;
 
 /// Services with a delegate dataset.
 const WITH_DATASET: [&str; 10] = [
@@ -57,7 +58,8 @@ pub fn add_core(dc: &mut Dc, host: &str, service: &str, ordinal: usize, last: us
             "user-script": format!("#!/usr/bin/bash\n# {CANARY}user-script-{alias}\nexec /opt/smartdc/boot/configure.sh\n"),
         },
         "datacenter_name": dc.name,
-        "dns_domain": dc.dns_domain,
+        // What the platform says of a VM without one.
+        "dns_domain": "local",
         "firewall_enabled": false,
         "image_uuid": id(&format!("image {service}")),
         "internal_metadata": {"password": format!("{CANARY}internal-{alias}")},
@@ -86,6 +88,9 @@ pub fn add_core(dc: &mut Dc, host: &str, service: &str, ordinal: usize, last: us
         "zonepath": format!("/zones/{uuid}"),
         "zpool": "zones",
     }));
+    if service == "sapi" {
+        props["customer_metadata"]["dns_domain"] = json!(dc.dns_domain);
+    }
     if EXTERNAL.contains(&service) {
         let nics = props.get_mut("nics").and_then(Value::as_array_mut);
         nics.into_iter().for_each(|nics| {
@@ -119,7 +124,8 @@ pub fn add_core(dc: &mut Dc, host: &str, service: &str, ordinal: usize, last: us
     );
     add_dataset(at, &format!("zones/{uuid}"), &[]);
     if with_dataset {
-        add_dataset(at, &format!("zones/{uuid}/data"), &[("zoned", "on")]);
+        let properties = [("mountpoint", mount::of_role(service)), ("zoned", "on")];
+        add_dataset(at, &format!("zones/{uuid}/data"), &properties);
     }
 }
 

@@ -343,6 +343,7 @@ fn datacenter(role: &str) -> Dc {
     let vms = others.chain([zone(ZONE, role)]);
     let data = Dataset {
         store: ZONE.to_string(),
+        properties: BTreeMap::from([("zoned".to_owned(), "on".to_owned())]),
         ..Dataset::default()
     };
     let host = Host {

@@ -2,6 +2,9 @@
 // If a copy of the MPL was not distributed with this file, You can obtain one at https://mozilla.org/MPL/2.0/.
 //! Labs for end-to-end tests: up, synced, and with the first headnode lost.
 
+// No test uses all of it.
+#![allow(dead_code)]
+
 use std::path::PathBuf;
 use std::process::Output;
 use std::time::{Duration, Instant};

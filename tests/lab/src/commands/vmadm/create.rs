@@ -16,7 +16,7 @@ use crate::model::{Dataset, Host, Vm};
 use crate::physics;
 
 /// Properties that a payload may have, of those that core zones use.
-const KNOWN: [&str; 43] = [
+const KNOWN: [&str; 44] = [
     "alias",
     "archive_on_delete",
     "autoboot",
@@ -27,6 +27,7 @@ const KNOWN: [&str; 43] = [
     "customer_metadata",
     "delegate_dataset",
     "dns_domain",
+    "do_not_inventory",
     "filesystems",
     "firewall_enabled",
     "fs_allowed",
@@ -62,7 +63,10 @@ const KNOWN: [&str; 43] = [
     "zpool",
 ];
 
-pub fn create(lab: &Arc<Lab>, call: &mut Call) -> i32 {
+pub fn create(lab: &Arc<Lab>, call: &mut Call, args: &[&str]) -> i32 {
+    if !args.is_empty() {
+        return super::usage(call);
+    }
     let mut text = String::new();
     let payload = match call
         .stdin
@@ -84,8 +88,8 @@ pub fn create(lab: &Arc<Lab>, call: &mut Call) -> i32 {
     match make(lab, &call.host, payload) {
         Err(why) => call.fail(1, why),
         Ok(uuid) => {
-            if boots {
-                physics::boot(lab, &call.host, uuid);
+            if boots && let Err(why) = physics::boot(lab, &call.host, uuid) {
+                return call.fail(1, why);
             }
             call.fail(0, format!("Successfully created VM {uuid}"))
         }

@@ -1,33 +1,37 @@
 // This Source Code Form is subject to the terms of the Mozilla Public License, v. 2.0.
 // If a copy of the MPL was not distributed with this file, You can obtain one at https://mozilla.org/MPL/2.0/.
-//! `vmadm`: get, lookup, list, create, start, stop. It says what it did on stderr, and prints JSON on stdout.
+//! `vmadm`: it says what it did on stderr, and prints JSON on stdout.
 
 mod create;
+mod delete;
 mod show;
 
 use std::sync::Arc;
 
 use uuid::Uuid;
 
+use super::{Subcommand, dispatch};
 use crate::call::Call;
 use crate::lab::Lab;
 use crate::physics;
 
+pub const SUBCOMMANDS: [Subcommand; 7] = [
+    ("get", show::get),
+    ("lookup", show::lookup),
+    ("list", show::list),
+    ("create", create::create),
+    ("start", start),
+    ("stop", stop),
+    ("delete", delete::delete),
+];
+
 pub fn run(lab: &Arc<Lab>, call: &mut Call) -> i32 {
-    let args = call.args.clone();
-    let words: Vec<&str> = args.iter().map(String::as_str).collect();
-    match words[..] {
-        ["get", uuid] => show::get(lab, call, uuid),
-        ["lookup", ref rest @ ..] => show::lookup(lab, call, rest),
-        ["list", ref rest @ ..] => show::list(lab, call, rest),
-        ["create"] => create::create(lab, call),
-        ["start", uuid] => start(lab, call, uuid),
-        ["stop", uuid, ..] => stop(lab, call, uuid),
-        _ => call.fail(
-            2,
-            "Invalid command: the lab's vmadm knows get, lookup, list, create, start and stop",
-        ),
-    }
+    dispatch(lab, call, &SUBCOMMANDS).unwrap_or_else(|| usage(call))
+}
+
+fn usage(call: &mut Call) -> i32 {
+    let known = SUBCOMMANDS.map(|(name, _)| name).join(", ");
+    call.fail(2, format!("Invalid command: the lab's vmadm knows {known}"))
 }
 
 fn state(lab: &Lab, host: &str, uuid: &str) -> Option<(Uuid, String)> {
@@ -41,7 +45,8 @@ fn absent(call: &mut Call, uuid: &str) -> i32 {
     call.fail(1, format!("zoneadm: {uuid}: No such zone configured"))
 }
 
-fn start(lab: &Arc<Lab>, call: &mut Call, uuid: &str) -> i32 {
+fn start(lab: &Arc<Lab>, call: &mut Call, args: &[&str]) -> i32 {
+    let [uuid] = args else { return usage(call) };
     match state(lab, &call.host, uuid) {
         None => absent(call, uuid),
         // vmadm is content with a VM that runs already.
@@ -49,13 +54,19 @@ fn start(lab: &Arc<Lab>, call: &mut Call, uuid: &str) -> i32 {
             call.fail(0, format!("VM {uuid} is already 'running'"))
         }
         Some((uuid, _)) => {
-            physics::boot(lab, &call.host, uuid);
-            call.fail(0, format!("Successfully started VM {uuid}"))
+            let line = match physics::boot(lab, &call.host, uuid) {
+                Ok(()) => return call.fail(0, format!("Successfully started VM {uuid}")),
+                Err(why) => why,
+            };
+            call.fail(1, line)
         }
     }
 }
 
-fn stop(lab: &Arc<Lab>, call: &mut Call, uuid: &str) -> i32 {
+fn stop(lab: &Arc<Lab>, call: &mut Call, args: &[&str]) -> i32 {
+    let ([uuid] | [uuid, "-F"]) = args else {
+        return usage(call);
+    };
     match state(lab, &call.host, uuid) {
         None => absent(call, uuid),
         Some((_, state)) if state != "running" => {
@@ -63,7 +74,7 @@ fn stop(lab: &Arc<Lab>, call: &mut Call, uuid: &str) -> i32 {
         }
         Some((uuid, _)) => {
             physics::halt(lab, &call.host, uuid);
-            call.fail(0, format!("Succesfully completed stop for VM {uuid}"))
+            call.fail(0, format!("Successfully completed stop for VM {uuid}"))
         }
     }
 }

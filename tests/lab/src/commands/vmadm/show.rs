@@ -26,7 +26,10 @@ pub fn object(host: &Host, vm: &Vm) -> Map<String, Value> {
     object
 }
 
-pub fn get(lab: &Arc<Lab>, call: &mut Call, uuid: &str) -> i32 {
+pub fn get(lab: &Arc<Lab>, call: &mut Call, args: &[&str]) -> i32 {
+    let [uuid] = args else {
+        return super::usage(call);
+    };
     let found = {
         let dc = lab.dc();
         let host = dc.hosts.get(&call.host);

@@ -1,6 +1,6 @@
 // This Source Code Form is subject to the terms of the Mozilla Public License, v. 2.0.
 // If a copy of the MPL was not distributed with this file, You can obtain one at https://mozilla.org/MPL/2.0/.
-//! What changes datasets: create, set, inherit, snapshot, clone, rename, destroy.
+//! What changes datasets: create, set, snapshot, clone, rename, destroy.
 
 use std::collections::BTreeMap;
 
@@ -115,19 +115,6 @@ pub fn set(lab: &Lab, host: &str, args: &[&str]) -> Outcome {
     Ok(String::new())
 }
 
-pub fn inherit(lab: &Lab, host: &str, property: &str, name: &str) -> Outcome {
-    let mut dc = lab.dc();
-    let dataset = dc
-        .hosts
-        .get_mut(host)
-        .and_then(|host| host.datasets.get_mut(name));
-    dataset
-        .ok_or_else(|| no_dataset("open", name))?
-        .properties
-        .remove(property);
-    Ok(String::new())
-}
-
 pub fn snapshot(lab: &Lab, host: &str, args: &[&str]) -> Outcome {
     let (set, names) = options(args)?;
     let [full] = names[..] else {
@@ -194,10 +181,7 @@ pub fn clone(lab: &Lab, host: &str, args: &[&str]) -> Outcome {
     };
     let frozen = {
         let dc = lab.dc();
-        let at = dc
-            .hosts
-            .get(host)
-            .ok_or_else(|| no_dataset("open", full))?;
+        let at = dc.hosts.get(host).ok_or_else(|| no_dataset("open", full))?;
         parent_exists(at, "create", to)?;
         lab.dataset_files(host, &origin(at, full)?.store)
     };
@@ -229,7 +213,10 @@ fn origin<'a>(host: &'a Host, full: &str) -> Result<&'a Snapshot, Refused> {
 }
 
 /// Renames a dataset with all below it, or a snapshot within its dataset.
-pub fn rename(lab: &Lab, host: &str, from: &str, to: &str) -> Outcome {
+pub fn rename(lab: &Lab, host: &str, args: &[&str]) -> Outcome {
+    let [from, to] = *args else {
+        return Err(Refused::usage("usage: rename <filesystem|snapshot> <name>"));
+    };
     let mut dc = lab.dc();
     let at = dc
         .hosts
@@ -251,7 +238,13 @@ pub fn rename(lab: &Lab, host: &str, from: &str, to: &str) -> Outcome {
     if !at.datasets.contains_key(from) {
         return Err(no_dataset("open", from));
     }
-    parent_exists(at, "rename", to)?;
+    if at.datasets.contains_key(to) {
+        return Err(Refused::new(format!(
+            "cannot rename '{from}': dataset already exists"
+        )));
+    }
+    // A missing parent is told in the words of a creation.
+    parent_exists(at, "create", to)?;
     let prefix = format!("{from}/");
     let moved: Vec<String> = at
         .datasets
@@ -280,7 +273,10 @@ pub fn rename(lab: &Lab, host: &str, from: &str, to: &str) -> Outcome {
 }
 
 /// Destroys a snapshot, or a dataset that nothing hangs on.
-pub fn destroy(lab: &Lab, host: &str, full: &str) -> Outcome {
+pub fn destroy(lab: &Lab, host: &str, args: &[&str]) -> Outcome {
+    let [full] = *args else {
+        return Err(Refused::usage("usage: destroy <filesystem|snapshot>"));
+    };
     let mut dc = lab.dc();
     let at = dc
         .hosts
@@ -294,7 +290,12 @@ pub fn destroy(lab: &Lab, host: &str, full: &str) -> Outcome {
         let snapshots = dataset.snapshots.iter();
         let mut children: Vec<String> = snapshots.map(|s| format!("{full}@{}", s.name)).collect();
         let below = format!("{full}/");
-        children.extend(at.datasets.keys().filter(|n| n.starts_with(&below)).cloned());
+        children.extend(
+            at.datasets
+                .keys()
+                .filter(|n| n.starts_with(&below))
+                .cloned(),
+        );
         if !children.is_empty() {
             let list = children.join("\n");
             return Err(Refused::new(format!(
@@ -336,4 +337,43 @@ pub fn destroy(lab: &Lab, host: &str, full: &str) -> Outcome {
     // The folder goes with it; one that stays behind takes room and nothing else.
     let _ = std::fs::remove_dir_all(lab.dataset_files(host, &gone.store));
     Ok(String::new())
+}
+
+/// Why a dataset can't go with everything below it: a clone elsewhere, or a hold.
+pub fn held_tree(lab: &Lab, host: &str, name: &str) -> Option<String> {
+    let dc = lab.dc();
+    let at = dc.hosts.get(host)?;
+    let below = |one: &str| one == name || one.starts_with(&format!("{name}/"));
+    for (dataset, found) in at.datasets.iter().filter(|(one, _)| below(one)) {
+        for snapshot in &found.snapshots {
+            let clones = properties::clones(at, dataset, &snapshot.name);
+            if let Some(clone) = clones.iter().find(|clone| !below(clone)) {
+                return Some(format!("{dataset}@{} has the clone {clone}", snapshot.name));
+            }
+            if !snapshot.holds.is_empty() {
+                return Some(format!("{dataset}@{} is held", snapshot.name));
+            }
+        }
+    }
+    None
+}
+
+/// Destroys a dataset with everything below it, as `vmadm delete` has it done.
+pub fn destroy_tree(lab: &Lab, host: &str, name: &str) {
+    let mut stores = Vec::new();
+    if let Some(at) = lab.dc().hosts.get_mut(host) {
+        let prefix = format!("{name}/");
+        at.datasets.retain(|one, dataset| {
+            let goes = one == name || one.starts_with(&prefix);
+            if goes {
+                stores.push(dataset.store.clone());
+                stores.extend(dataset.snapshots.iter().map(|s| s.store.clone()));
+            }
+            !goes
+        });
+    }
+    for store in stores {
+        // A folder that stays behind takes room and nothing else.
+        let _ = std::fs::remove_dir_all(lab.dataset_files(host, &store));
+    }
 }

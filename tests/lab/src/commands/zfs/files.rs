@@ -90,8 +90,10 @@ pub fn remove(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Paths that are in `new` and not the same in `old`, and paths that are only in `old`.
-pub fn changes(old: &Path, new: &Path) -> io::Result<(Vec<(PathBuf, Entry)>, Vec<PathBuf>)> {
+/// Paths that are in the newer of two trees and not the same in the older, and paths that are only in that.
+type Changes = (Vec<(PathBuf, Entry)>, Vec<PathBuf>);
+
+pub fn changes(old: &Path, new: &Path) -> io::Result<Changes> {
     let (before, now) = (tree(old)?, tree(new)?);
     let mut changed = Vec::new();
     for (path, entry) in &now {

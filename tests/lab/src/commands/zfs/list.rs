@@ -2,6 +2,8 @@
 // If a copy of the MPL was not distributed with this file, You can obtain one at https://mozilla.org/MPL/2.0/.
 //! `zfs list` and `zfs get`, always with `-Hp`: tabs, plain numbers, no header.
 
+use std::sync::Arc;
+
 use crate::call::Call;
 use crate::lab::Lab;
 use crate::model::Host;
@@ -20,7 +22,7 @@ struct Asked<'a> {
 fn asked<'a>(args: &[&'a str]) -> Result<Asked<'a>, Refused> {
     let mut asked = Asked {
         snapshots: false,
-        columns: vec!["name"],
+        columns: vec!["name", "used", "avail", "refer", "mountpoint"],
         by_creation: false,
         recursive: false,
         names: Vec::new(),
@@ -34,7 +36,13 @@ fn asked<'a>(args: &[&'a str]) -> Result<Asked<'a>, Refused> {
         };
         match *arg {
             "-Hp" => {}
-            "-t" => asked.snapshots = value()? == "snapshot",
+            "-t" => {
+                asked.snapshots = match value()? {
+                    "snapshot" => true,
+                    "filesystem" | "filesystem,volume" => false,
+                    other => return Err(Refused::usage(format!("invalid type '{other}'"))),
+                }
+            }
             "-o" => asked.columns = value()?.split(',').collect(),
             "-s" => asked.by_creation = value()? == "creation",
             // One level down are a dataset's own snapshots, which are listed with it anyway.
@@ -50,15 +58,15 @@ fn asked<'a>(args: &[&'a str]) -> Result<Asked<'a>, Refused> {
 }
 
 /// What is there is printed even where some of it is missing: the caller reads it from a command that failed.
-pub fn list(lab: &Lab, host: &str, args: &[&str], call: &mut Call) -> Outcome {
+pub fn list(lab: &Arc<Lab>, call: &mut Call, args: &[&str]) -> Outcome {
     let asked = asked(args)?;
     let mut rows: Vec<Row> = Vec::new();
-    let mut missing = Vec::new();
+    let mut missing: Vec<String> = Vec::new();
     {
         let dc = lab.dc();
         let host = dc
             .hosts
-            .get(host)
+            .get(&call.host)
             .ok_or_else(|| Refused::new("no such host"))?;
         let names: Vec<&str> = match asked.names[..] {
             [] => host.datasets.keys().map(String::as_str).collect(),
@@ -71,7 +79,7 @@ pub fn list(lab: &Lab, host: &str, args: &[&str], call: &mut Call) -> Outcome {
             };
             match found {
                 Some(found) => rows.extend(found),
-                None => missing.push(name),
+                None => missing.push(name.to_owned()),
             }
         }
     }
@@ -152,18 +160,18 @@ fn line(asked: &Asked<'_>, value: impl Fn(&str) -> Option<(String, String)>) -> 
 }
 
 /// Everything was there, or what was there is printed before the complaints.
-fn finished(call: &mut Call, text: String, missing: &[&str]) -> Outcome {
+fn finished(call: &mut Call, text: String, missing: &[String]) -> Outcome {
     if missing.is_empty() {
         return Ok(text);
     }
     call.out(text);
-    let complaint = |name: &&str| format!("cannot open '{name}': dataset does not exist");
+    let complaint = |name: &String| format!("cannot open '{name}': dataset does not exist");
     let lines: Vec<String> = missing.iter().map(complaint).collect();
     Err(Refused::new(lines.join("\n")))
 }
 
 /// `get -Hp -o name,property,value,source PROPERTY[,...] NAME...`
-pub fn get(lab: &Lab, host: &str, args: &[&str], call: &mut Call) -> Outcome {
+pub fn get(lab: &Arc<Lab>, call: &mut Call, args: &[&str]) -> Outcome {
     let [
         "-Hp",
         "-o",
@@ -182,7 +190,7 @@ pub fn get(lab: &Lab, host: &str, args: &[&str], call: &mut Call) -> Outcome {
         let dc = lab.dc();
         let host = dc
             .hosts
-            .get(host)
+            .get(&call.host)
             .ok_or_else(|| Refused::new("no such host"))?;
         for name in names {
             let (dataset, own) = name
@@ -197,7 +205,7 @@ pub fn get(lab: &Lab, host: &str, args: &[&str], call: &mut Call) -> Outcome {
                     }
                     (_, Some(_), Some(s)) => properties::of_snapshot(host, dataset, s, property),
                     _ => {
-                        missing.push(*name);
+                        missing.push((*name).to_owned());
                         break;
                     }
                 };

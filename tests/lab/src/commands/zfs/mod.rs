@@ -10,6 +10,9 @@ mod receive;
 mod send;
 mod stream;
 
+pub use change::{destroy_tree, held_tree};
+pub use properties::zoned;
+
 use std::sync::Arc;
 
 use crate::call::Call;
@@ -30,24 +33,41 @@ impl Refused {
 
 type Outcome = Result<String, Refused>;
 
+type Subcommand = (&'static str, fn(&Arc<Lab>, &mut Call, &[&str]) -> Outcome);
+
+pub const SUBCOMMANDS: [Subcommand; 10] = [
+    ("list", list::list),
+    ("get", list::get),
+    ("create", |lab, call, args| {
+        change::create(lab, &call.host, args)
+    }),
+    ("set", |lab, call, args| change::set(lab, &call.host, args)),
+    ("snapshot", |lab, call, args| {
+        change::snapshot(lab, &call.host, args)
+    }),
+    ("clone", |lab, call, args| {
+        change::clone(lab, &call.host, args)
+    }),
+    ("rename", |lab, call, args| {
+        change::rename(lab, &call.host, args)
+    }),
+    ("destroy", |lab, call, args| {
+        change::destroy(lab, &call.host, args)
+    }),
+    ("send", send::send),
+    ("receive", receive::receive),
+];
+
 pub fn run(lab: &Arc<Lab>, call: &mut Call) -> i32 {
-    let args = call.args.clone();
-    let words: Vec<&str> = args.iter().map(String::as_str).collect();
-    let host = call.host.clone();
-    let outcome = match words[..] {
-        ["list", ref rest @ ..] => list::list(lab, &host, rest, call),
-        ["get", ref rest @ ..] => list::get(lab, &host, rest, call),
-        ["create", ref rest @ ..] => change::create(lab, &host, rest),
-        ["set", ref rest @ ..] => change::set(lab, &host, rest),
-        ["inherit", property, name] => change::inherit(lab, &host, property, name),
-        ["snapshot", ref rest @ ..] => change::snapshot(lab, &host, rest),
-        ["clone", ref rest @ ..] => change::clone(lab, &host, rest),
-        ["rename", from, to] => change::rename(lab, &host, from, to),
-        ["destroy", name] => change::destroy(lab, &host, name),
-        ["send", ref rest @ ..] => send::send(lab, call, rest),
-        ["receive", "-A", name] => receive::abort(lab, &host, name),
-        ["receive", ref rest @ ..] => receive::receive(lab, call, rest),
-        _ => Err(Refused::usage(format!(
+    let words = call.args.clone();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let known = words.split_first().and_then(|(first, rest)| {
+        let (_, run) = SUBCOMMANDS.iter().find(|(name, _)| name == first)?;
+        Some((run, rest))
+    });
+    let outcome = match known {
+        Some((run, rest)) => run(lab, call, rest),
+        None => Err(Refused::usage(format!(
             "unrecognized command '{}'",
             words.join(" ")
         ))),

@@ -6,28 +6,38 @@ use std::sync::Arc;
 
 use crate::call::Call;
 use crate::lab::Lab;
-use crate::model::{Dataset, Snapshot};
+use crate::model::Snapshot;
 
 use super::change::new_dataset;
-use super::stream::{self, Arrived, Header};
+use super::stream::{self, Arrived, Cut, Header};
 use super::{Outcome, Refused, files, fresh};
 
 pub fn receive(lab: &Arc<Lab>, call: &mut Call, args: &[&str]) -> Outcome {
-    let ["-s", "-u", name] = args else {
-        return Err(Refused::usage(
-            "the lab knows only receive -s -u filesystem",
-        ));
+    let name = match *args {
+        ["-s", "-u", name] => name,
+        ["-A", name] => return abort(lab, &call.host, name),
+        _ => {
+            return Err(Refused::usage(
+                "the lab knows only receive -s -u filesystem and receive -A filesystem",
+            ));
+        }
     };
-    let name = *name;
     let arrived = match stream::read(&call.stdin) {
         Ok(arrived) => arrived,
-        Err(cut) => {
-            if let Some(header) = cut.header {
-                leave_token(lab, &call.host, name, &header);
-            }
+        // Without a beginning nothing was received.
+        Err(Cut { header: None }) => {
+            return Err(Refused::new("cannot receive: failed to read from stream"));
+        }
+        Err(Cut {
+            header: Some(header),
+        }) => {
+            // A stream that does not fit is refused at its beginning, before it could be cut.
+            check(lab, &call.host, name, &header)?;
+            let token = leave_token(lab, &call.host, name, &header);
             return Err(Refused::new(format!(
-                "cannot receive: failed to read from stream\ncannot receive resume stream: checksum mismatch or incomplete stream.\n\
-                 Partially received snapshot is saved.\nA resuming stream can be generated on the sending system by running:\n    zfs send -t {name}"
+                "cannot receive resume stream: checksum mismatch or incomplete stream.\n\
+                 Partially received snapshot is saved.\n\
+                 A resuming stream can be generated on the sending system by running:\n    zfs send -t {token}"
             )));
         }
     };
@@ -38,7 +48,7 @@ pub fn receive(lab: &Arc<Lab>, call: &mut Call, args: &[&str]) -> Outcome {
 }
 
 /// Gives up a partial receive.
-pub fn abort(lab: &Lab, host: &str, name: &str) -> Outcome {
+fn abort(lab: &Lab, host: &str, name: &str) -> Outcome {
     let mut dc = lab.dc();
     let at = dc
         .hosts
@@ -60,23 +70,18 @@ pub fn abort(lab: &Lab, host: &str, name: &str) -> Outcome {
     Ok(String::new())
 }
 
-fn leave_token(lab: &Lab, host: &str, name: &str, header: &Header) {
+/// What a cut stream leaves: a dataset, if there was none, that can only be gone on with or given up.
+fn leave_token(lab: &Lab, host: &str, name: &str, header: &Header) -> String {
     let token = format!("1-{}-{}", header.guid, header.from.unwrap_or(0));
     let mut dc = lab.dc();
     let Some(at) = dc.hosts.get_mut(host) else {
-        return;
+        return token;
     };
-    match at.datasets.get_mut(name) {
-        Some(dataset) => dataset.receive_resume_token = Some(token),
-        None if header.from.is_none() => {
-            let dataset = Dataset {
-                receive_resume_token: Some(token),
-                ..new_dataset(lab)
-            };
-            at.datasets.insert(name.to_owned(), dataset);
-        }
-        None => {}
-    }
+    at.datasets
+        .entry(name.to_owned())
+        .or_insert_with(|| new_dataset(lab))
+        .receive_resume_token = Some(token.clone());
+    token
 }
 
 /// The dataset's own snapshot that the stream starts from, or why it can't be received.
@@ -154,19 +159,7 @@ fn apply(
     for (path, entry, content) in entries {
         files::put(&frozen, &path, &entry, || Ok(content))?;
     }
-    let mut dc = lab.dc();
-    let Some(at) = dc.hosts.get_mut(host) else {
-        return Ok(());
-    };
-    let dataset = at
-        .datasets
-        .entry(name.to_owned())
-        .or_insert_with(|| new_dataset(lab));
-    let live = lab.dataset_files(host, &dataset.store);
-    files::remove(&live)?;
-    files::copy(&frozen, &live)?;
-    dataset.receive_resume_token = None;
-    dataset.snapshots.push(Snapshot {
+    let snapshot = Snapshot {
         name: header.to,
         guid: header.guid,
         creation: header.creation,
@@ -175,6 +168,22 @@ fn apply(
         holds: Vec::new(),
         properties: Default::default(),
         store,
-    });
-    Ok(())
+    };
+    // The whole becomes visible at once: nobody sees half a receive.
+    let live = format!("d{}-{}", lab.now_ms(), fresh());
+    files::copy(&frozen, &lab.dataset_files(host, &live))?;
+    let before = {
+        let mut dc = lab.dc();
+        let Some(at) = dc.hosts.get_mut(host) else {
+            return Ok(());
+        };
+        let dataset = at
+            .datasets
+            .entry(name.to_owned())
+            .or_insert_with(|| new_dataset(lab));
+        dataset.receive_resume_token = None;
+        dataset.snapshots.push(snapshot);
+        std::mem::replace(&mut dataset.store, live)
+    };
+    files::remove(&lab.dataset_files(host, &before))
 }

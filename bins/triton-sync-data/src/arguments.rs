@@ -179,10 +179,12 @@ mod tests {
 
     #[test]
     fn several_sources_can_be_named() {
-        let arguments = parse(&["--from", "headnode0", "10.99.99.9"]).unwrap();
-        assert_eq!(arguments.from, ["headnode0", "10.99.99.9"]);
+        let arguments = parse(&["--from", "headnode0,headnode3", "--from", "10.99.99.9"]).unwrap();
+        assert_eq!(arguments.from, ["headnode0", "headnode3", "10.99.99.9"]);
         assert!(parse(&["--from"]).is_err());
         assert!(parse(&["--from", "headnode0", "--plan"]).is_ok());
+        // A second word is a command, not a second source.
+        assert!(parse(&["--from", "headnode0", "headnode3"]).is_err());
     }
 
     #[test]

@@ -361,6 +361,8 @@ fn test(arguments: &[String]) -> Result<u8> {
                 "recordings",
                 "--test",
                 "commands",
+                "--test",
+                "platform_commands",
             ],
         ];
     }

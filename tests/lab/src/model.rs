@@ -43,7 +43,7 @@ pub struct Host {
     pub images: BTreeMap<Uuid, Value>,
     /// NIC tags that this host provides.
     pub nic_tags: Vec<String>,
-    /// Bytes of pool left (used by `zpool list` and by receives).
+    /// Bytes of pool left (what `zfs list` and `sysinfo` tell of it).
     pub pool_size: u64,
 }
 

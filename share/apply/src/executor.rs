@@ -70,13 +70,14 @@ pub fn apply(
     sink: Sink<'_>,
 ) -> Result<Summary, Refused> {
     Refused::unless_empty(preflight::objections(plan, world))?;
-    let steps = selection::select(plan, &options.only, &options.skip)
-        .map_err(|why| Refused::before(vec![why]))?;
-    let lock = LocalLock::acquire(
-        &world.local,
-        &format!("run {} of {}", plan.run, plan.made_by),
-    )
-    .map_err(|why| Refused::before(vec![why]))?;
+    let selected = match options.undo {
+        true => selection::select_to_undo(plan, &options.skip),
+        false => selection::select(plan, &options.only, &options.skip),
+    };
+    let steps = selected.map_err(|why| Refused::before(vec![why]))?;
+    let purpose = format!("run {} by {}", plan.run, world.product());
+    let lock =
+        LocalLock::acquire(&world.local, &purpose).map_err(|why| Refused::before(vec![why]))?;
     apply_locked(plan, world, options, &steps, &lock, sink)
 }
 
@@ -93,7 +94,7 @@ fn apply_locked(
         Journal::open(&world.local, plan.run).map_err(|error| Refused::failed(error.why))?;
     Refused::unless_empty(preflight::closed_doors(world, steps))?;
     if options.undo {
-        return undo::undo(plan, world, &journal, steps, sink);
+        return undo::undo(plan, world, &journal, lock, steps, sink);
     }
     Refused::unless_empty(preflight::conflicts(world, &journal, steps, jobs))?;
     let run = Run::new(plan, world, &journal, lock, sink);

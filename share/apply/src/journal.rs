@@ -44,6 +44,8 @@ pub struct Journal {
     /// Absent until the run begins: a plan that is refused leaves no trace.
     file: Mutex<Option<File>>,
     past: BTreeMap<(StepId, Digest), Past>,
+    /// What each step was when it was begun last, and not taken back since.
+    begun: BTreeMap<StepId, Digest>,
     /// An earlier run of the same identity wrote here.
     pub resumed: bool,
 }
@@ -73,12 +75,14 @@ impl Journal {
                 path.display()
             ))
         })?;
+        let (past, begun) = past(&events);
         Ok(Journal {
             host: host.clone(),
             folder,
             file: Mutex::default(),
             resumed: !events.is_empty(),
-            past: past(&events),
+            past,
+            begun,
         })
     }
 
@@ -151,6 +155,28 @@ impl Journal {
             .unwrap_or_default()
     }
 
+    /// Steps that another plan of this run began, and that this plan does not have, or has with another content; each with the
+    /// file of that plan if it can be found.
+    pub fn begun_otherwise(&self, plan: &Plan) -> Vec<(StepId, Option<PathBuf>)> {
+        let ours = |id: &StepId, digest: &Digest| {
+            plan.step(id).is_some_and(|step| content(step) == *digest)
+        };
+        let others = self.begun.iter().filter(|(id, digest)| !ours(id, digest));
+        others
+            .map(|(id, digest)| (id.clone(), self.plan_with(id, digest)))
+            .collect()
+    }
+
+    fn plan_with(&self, id: &StepId, digest: &Digest) -> Option<PathBuf> {
+        let names = self.host.list(&self.folder).ok()?;
+        let plans = names.iter().filter(|name| name.starts_with("plan-"));
+        plans.map(|name| self.folder.join(name)).find(|path| {
+            let plan = self.host.read(path).ok().map(|bytes| read::plan(&bytes));
+            let Some(Ok(plan)) = plan else { return false };
+            plan.step(id).is_some_and(|step| content(step) == *digest)
+        })
+    }
+
     /// Keeps what a step is about to take away.
     pub fn keep(&self, step: &StepId, content: &Value) -> Result<(), StepError> {
         let name = format!("kept-{}.json", step.0.replace('/', "-"));
@@ -171,9 +197,11 @@ impl Journal {
     }
 }
 
-fn past(events: &[Event]) -> BTreeMap<(StepId, Digest), Past> {
-    let mut past: BTreeMap<(StepId, Digest), Past> = BTreeMap::new();
-    let mut last: BTreeMap<StepId, Digest> = BTreeMap::new();
+type Pasts = BTreeMap<(StepId, Digest), Past>;
+
+fn past(events: &[Event]) -> (Pasts, BTreeMap<StepId, Digest>) {
+    let mut past = Pasts::new();
+    let mut begun: BTreeMap<StepId, Digest> = BTreeMap::new();
     for event in events {
         match event {
             Event::StepIntended {
@@ -182,7 +210,7 @@ fn past(events: &[Event]) -> BTreeMap<(StepId, Digest), Past> {
                 intent,
                 ..
             } => {
-                last.insert(step.clone(), content.clone());
+                begun.insert(step.clone(), content.clone());
                 let known = past.entry((step.clone(), content.clone())).or_default();
                 *known = Past {
                     intent: Some(intent.clone()),
@@ -195,21 +223,21 @@ fn past(events: &[Event]) -> BTreeMap<(StepId, Digest), Past> {
                 outputs,
                 ..
             } => {
-                last.insert(step.clone(), content.clone());
                 past.entry((step.clone(), content.clone()))
                     .or_default()
                     .outputs = Some(outputs.clone());
             }
-            // What was taken back was never chosen.
+            // What was taken back was never chosen, and what found it there does not any more.
             Event::StepUndone { step, .. } => {
-                if let Some(content) = last.get(step) {
-                    past.remove(&(step.clone(), content.clone()));
-                }
+                let back = begun.remove(step);
+                past.retain(|(id, content), known| {
+                    id != step || (known.intent.is_some() && Some(content) != back.as_ref())
+                });
             }
             _ => {}
         }
     }
-    past
+    (past, begun)
 }
 
 #[cfg(test)]
@@ -251,7 +279,7 @@ mod tests {
         let step = step("imgapi/attach", &[]);
         let key = (step.id.clone(), content(&step));
         let chosen = |events: &[Event]| {
-            let past = past(events).get(&key).cloned().unwrap_or_default();
+            let past = past(events).0.get(&key).cloned().unwrap_or_default();
             past.unfinished().map(|intent| intent["parked"].clone())
         };
         assert_eq!(chosen(&[]), None);
@@ -275,6 +303,36 @@ mod tests {
     }
 
     #[test]
+    fn what_another_plan_of_the_run_began_is_known_with_its_file() {
+        let root = tempfile::tempdir().unwrap();
+        let host = Host::local(root.path());
+        let first = plan(vec![step("imgapi/attach", &[])]);
+        let mut other = first.clone();
+        other.steps[0].expects.state = Some("stopped".to_owned());
+        let journal = Journal::open(&host, first.run).unwrap();
+        journal.begin(&first).unwrap();
+        journal.write(&intended(&first.steps[0], "a")).unwrap();
+        journal.write(&done(&first.steps[0])).unwrap();
+        // Found as it should be by the other plan, which did not begin it.
+        journal.write(&done(&other.steps[0])).unwrap();
+
+        let journal = Journal::open(&host, first.run).unwrap();
+        assert_eq!(journal.begun_otherwise(&first), []);
+        let [(id, Some(file))] = &journal.begun_otherwise(&other)[..] else {
+            panic!("one step, with its plan")
+        };
+        assert_eq!(id.0, "imgapi/attach");
+        assert_eq!(read::plan(&host.read(file).unwrap()).unwrap(), first);
+
+        journal.begin(&first).unwrap();
+        journal.write(&undone(&first.steps[0])).unwrap();
+        let journal = Journal::open(&host, first.run).unwrap();
+        assert_eq!(journal.begun_otherwise(&other), []);
+        assert_eq!(journal.past(&first.steps[0]), Past::default());
+        assert_eq!(journal.past(&other.steps[0]), Past::default());
+    }
+
+    #[test]
     fn a_line_that_was_cut_short_is_taken_out_and_the_rest_kept() {
         let root = tempfile::tempdir().unwrap();
         let host = Host::local(root.path());
@@ -295,7 +353,7 @@ mod tests {
         let events = read::events(&host.read(&path).unwrap()).unwrap();
         assert_eq!(events.len(), 2);
         assert!(journal.past(&plan.steps[0]).unfinished().is_some());
-        let outputs = past(&events).into_values().next().unwrap().outputs;
+        let outputs = past(&events).0.into_values().next().unwrap().outputs;
         assert_eq!(outputs, Some(Map::new()));
     }
 

@@ -114,6 +114,10 @@ impl<'a> Run<'a> {
             )),
             (None, 0, 0) => Some("everything was there already; nothing was changed".to_owned()),
             (None, 0, _) => None,
+            _ if shared.failed == 0 && self.world.canceller.is_cancelled() => Some(format!(
+                "the run was interrupted; apply the same plan again: it goes on from here (journal: {})",
+                self.journal.folder().display()
+            )),
             _ => Some(format!(
                 "mend what failed and apply the same plan again: it goes on from here (journal: {})",
                 self.journal.folder().display()
@@ -243,7 +247,7 @@ impl<'a> Run<'a> {
             match deed.look(&context)? {
                 Look::Done(outputs) => (false, outputs),
                 Look::NotYet(why) | Look::Conflict(why) => return Err(StepError::firm(why)),
-                Look::Ready => (true, self.change(step, &context)?),
+                Look::Ready => (true, self.change(step)?),
             }
         };
         self.outputs.set(&step.id, outputs.clone());
@@ -258,8 +262,13 @@ impl<'a> Run<'a> {
         Ok(changed)
     }
 
-    fn change(&self, step: &Step, context: &Context<'_>) -> Result<Map<String, Value>, StepError> {
+    fn change(&self, step: &Step) -> Result<Map<String, Value>, StepError> {
         let deed = deed(&step.verb);
+        let world = self.world.to_change();
+        let context = &Context {
+            world: &world,
+            ..self.context(step)
+        };
         let past = self.journal.past(step);
         let intent = match past.unfinished() {
             // An earlier run chose, and may have done half of it: it is finished with the same values.

@@ -1,6 +1,6 @@
 // This Source Code Form is subject to the terms of the Mozilla Public License, v. 2.0.
 // If a copy of the MPL was not distributed with this file, You can obtain one at https://mozilla.org/MPL/2.0/.
-//! Which steps of a plan a run takes: all, all but some services', or a few by name.
+//! Which steps of a plan a run takes, or takes back: all, all but some services', or a few by name.
 
 use std::collections::BTreeSet;
 
@@ -13,6 +13,17 @@ pub fn select<'a>(
     only: &[StepId],
     skip: &[String],
 ) -> Result<Vec<&'a Step>, String> {
+    let taken = chosen(plan, only, skip)?;
+    refuse_orphans(plan, &taken, skip)?;
+    Ok(taken)
+}
+
+/// The steps that `--undo` takes back. Leaving out what others need is fine here: those are what goes.
+pub fn select_to_undo<'a>(plan: &'a Plan, skip: &[String]) -> Result<Vec<&'a Step>, String> {
+    chosen(plan, &[], skip)
+}
+
+fn chosen<'a>(plan: &'a Plan, only: &[StepId], skip: &[String]) -> Result<Vec<&'a Step>, String> {
     if let Some(unknown) = only.iter().find(|id| plan.step(id).is_none()) {
         return Err(format!("--only {unknown}: the plan has no such step"));
     }
@@ -26,14 +37,12 @@ pub fn select<'a>(
             "--skip {unknown}: the plan has no step of that service"
         ));
     }
-    let taken: Vec<&Step> = plan
+    Ok(plan
         .steps
         .iter()
         .filter(|step| only.is_empty() || only.contains(&step.id))
         .filter(|step| !skip.contains(&step.service))
-        .collect();
-    refuse_orphans(plan, &taken, skip)?;
-    Ok(taken)
+        .collect())
 }
 
 /// A step that needs one of a service left out can't be done.
@@ -80,6 +89,17 @@ mod tests {
         assert_eq!(error, "--skip: imgapi needs sapi; skip those too, or none");
         let rest = select(&plan, &[], &["imgapi".to_owned()]).unwrap();
         assert_eq!(rest.len(), 1);
+    }
+
+    #[test]
+    fn a_service_that_others_need_may_stay_when_those_are_taken_back() {
+        let plan = plan(vec![
+            step("sapi/start", &[]),
+            step("imgapi/start", &["sapi/start"]),
+        ]);
+        let taken = select_to_undo(&plan, &["sapi".to_owned()]).unwrap();
+        assert_eq!(taken[0].service, "imgapi");
+        assert_eq!(taken.len(), 1);
     }
 
     #[test]

@@ -137,6 +137,15 @@ impl Outputs {
     }
 }
 
+/// What came of taking a step back.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Undone {
+    /// Nothing of it is left in the way; says what was done.
+    Back(String),
+    /// It can only be destroyed, which is for a person; says what is left and what removes it.
+    Left(String),
+}
+
 /// All that a verb may use.
 pub struct Context<'a> {
     pub world: &'a World,
@@ -157,8 +166,8 @@ pub trait Deed {
 
     fn act(&self, context: &Context<'_>, intent: &Value) -> Result<(), StepError>;
 
-    /// Takes the effect back; says what was done.
-    fn undo(&self, context: &Context<'_>, _intent: &Value) -> Result<String, StepError> {
+    /// Takes the effect back.
+    fn undo(&self, context: &Context<'_>, _intent: &Value) -> Result<Undone, StepError> {
         Err(StepError::firm(format!(
             "{} can't be taken back",
             context.step.verb.name()

@@ -24,7 +24,7 @@ pub struct WorldOptions {
     pub product: String,
     /// Where services are, when their names can't say.
     pub urls: Vec<(String, String)>,
-    /// Ends children and waits when cancelled.
+    /// Ends looks and waits when cancelled; what changes something is let finish.
     pub canceller: Canceller,
 }
 
@@ -33,7 +33,10 @@ pub struct World {
     /// This server.
     pub here: Uuid,
     pub datacenter: String,
+    /// The run was interrupted: nothing more is begun, and nothing waited for.
     pub canceller: Canceller,
+    /// Ends the commands on other hosts, as `local` has its own.
+    ends_commands: Canceller,
     dns_domain: String,
     product: String,
     urls: BTreeMap<String, String>,
@@ -59,6 +62,7 @@ impl World {
             here: system.uuid,
             datacenter,
             dns_domain: word("dns_domain"),
+            ends_commands: options.canceller.clone(),
             canceller: options.canceller,
             product: options.product,
             urls: options.urls.into_iter().collect(),
@@ -67,6 +71,30 @@ impl World {
             hosts: Mutex::default(),
             local,
         })
+    }
+
+    /// The same world for what changes something: an interrupt lets a command finish that was begun. Half a `vmadm create`
+    /// is a zone that nobody can use; a second interrupt ends that too.
+    pub fn to_change(&self) -> World {
+        let never = Canceller::new();
+        World {
+            local: self.local.with_canceller(never.clone()),
+            here: self.here,
+            datacenter: self.datacenter.clone(),
+            canceller: self.canceller.clone(),
+            ends_commands: never,
+            dns_domain: self.dns_domain.clone(),
+            product: self.product.clone(),
+            urls: self.urls.clone(),
+            restore_data: self.restore_data.clone(),
+            request: self.request,
+            hosts: Mutex::default(),
+        }
+    }
+
+    /// `triton-apply/0.1.0`
+    pub fn product(&self) -> &str {
+        &self.product
     }
 
     /// A server's global zone: this one, or by ssh with whatever authority the operator brought along.
@@ -89,7 +117,7 @@ impl World {
             identity: None,
             known_hosts: None,
         };
-        let host = Host::ssh(target).with_canceller(self.canceller.clone());
+        let host = Host::ssh(target).with_canceller(self.ends_commands.clone());
         self.hosts().insert(server, host.clone());
         Ok(host)
     }
@@ -122,6 +150,7 @@ impl World {
             local: Host::local(root).with_canceller(canceller.clone()),
             here: Uuid::nil(),
             datacenter: "east-1".to_owned(),
+            ends_commands: canceller.clone(),
             canceller,
             dns_domain: "example.com".to_owned(),
             product: "test/0".to_owned(),

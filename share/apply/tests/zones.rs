@@ -6,7 +6,9 @@
 mod support;
 
 use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
 use std::sync::Mutex;
+use std::time::Duration;
 
 use apply::{Options, World, WorldOptions};
 use documents::plan::StepId;
@@ -15,7 +17,7 @@ use platform::Canceller;
 use serde_json::{Value, json};
 use support::{Headnode, LOST, POINT, VM, plan};
 
-/// `all`, `undo`, or steps to run alone.
+/// `all`, `undo`, both with `-other` for a plan that differs in a step, or steps to run alone.
 #[test]
 #[ignore = "run by the tests below, in a process of its own"]
 fn case_apply() {
@@ -25,7 +27,11 @@ fn case_apply() {
         jobs: 1,
         ..Options::default()
     };
-    match how.as_str() {
+    let mut plan = plan();
+    if how.ends_with("-other") {
+        plan = support::other(plan);
+    }
+    match how.trim_end_matches("-other") {
         "all" => {}
         "undo" => options.undo = true,
         steps => options.only = steps.split(' ').map(StepId::from).collect(),
@@ -34,12 +40,12 @@ fn case_apply() {
         root: format!("{folder}/root").into(),
         product: "test/0".to_owned(),
         urls: Vec::new(),
-        canceller: Canceller::new(),
+        canceller: interrupted_when_asked(Path::new(&folder)),
     };
     let world = World::here(world, Uuid::nil()).unwrap();
     let events: Mutex<Vec<Event>> = Mutex::default();
     let sink = |event: &Event| events.lock().unwrap().push(event.clone());
-    let outcome = match apply::apply(&plan(), &world, &options, &sink) {
+    let outcome = match apply::apply(&plan, &world, &options, &sink) {
         Ok(summary) => json!(summary),
         Err(refused) => json!({"refused": refused.reasons}),
     };
@@ -50,6 +56,22 @@ fn case_apply() {
     )
     .unwrap();
     println!("\noutcome {outcome}");
+}
+
+/// As ^C would: when the file `interrupt-now` appears.
+fn interrupted_when_asked(folder: &Path) -> Canceller {
+    let canceller = Canceller::new();
+    let cancelled = canceller.clone();
+    let folder = folder.to_owned();
+    std::thread::spawn(move || {
+        while !folder.join("interrupt-now").exists() {
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        cancelled.cancel();
+        std::fs::remove_file(folder.join("interrupt")).unwrap();
+        std::fs::remove_file(folder.join("interrupt-now")).unwrap();
+    });
+    canceller
 }
 
 fn calls(headnode: &Headnode) -> Vec<String> {
@@ -173,6 +195,28 @@ fn a_create_that_outlives_its_run_is_waited_for() {
 }
 
 #[test]
+fn an_interrupt_lets_a_create_finish_and_begins_nothing_more() {
+    let headnode = Headnode::new();
+    headnode.write("interrupt", "");
+    let first = headnode.outcome("all");
+    assert_eq!(
+        (&first["outcome"], &first["failed"], &first["changed"]),
+        (&json!("partial"), &json!(0), &json!(2)),
+        "{first}"
+    );
+    assert!(
+        first["next"]
+            .as_str()
+            .unwrap()
+            .contains("was interrupted; apply the same plan again")
+    );
+    let zone = format!("state/vm/{VM}/state");
+    assert_eq!(headnode.read(&zone).trim(), "stopped");
+    assert_eq!(headnode.outcome("all")["outcome"], "done");
+    assert_eq!(headnode.state(), undisturbed());
+}
+
+#[test]
 fn what_was_done_before_the_start_can_be_taken_back_and_done_again() {
     let headnode = Headnode::new();
     let begun = headnode.outcome("imgapi/record imgapi/create imgapi/attach");
@@ -194,12 +238,59 @@ fn what_was_done_before_the_start_can_be_taken_back_and_done_again() {
         "stopped"
     );
 
+    // The zone is left, and is named as long as it is there.
+    assert_eq!(
+        (&undone["changed"], &undone["held"]),
+        (&json!(2), &json!(1))
+    );
+    let once_more = headnode.outcome("undo");
+    assert_eq!(
+        (&once_more["changed"], &once_more["held"]),
+        (&json!(0), &json!(1))
+    );
+    assert!(headnode.read("events").contains("`vmadm delete"));
+
     let again = headnode.outcome("all");
     assert_eq!(
         (&again["outcome"], &again["changed"]),
         (&json!("done"), &json!(4))
     );
     assert_eq!(headnode.read(&format!("{data}/origin")).trim(), POINT);
+}
+
+#[test]
+fn what_another_plan_of_the_run_did_is_not_passed_over_and_its_file_is_named() {
+    let headnode = Headnode::new();
+    headnode.outcome("imgapi/record imgapi/create imgapi/attach");
+    let before = headnode.state();
+    let refused = headnode.outcome("all-other");
+    let reason = refused["refused"][0].as_str().unwrap();
+    assert!(reason.contains("/var/sdcadm/journal/"), "{reason}");
+
+    let undone = headnode.outcome("undo-other");
+    assert_eq!(undone["outcome"], "partial", "{undone}");
+    let events: Vec<Value> = serde_json::from_str(&headnode.read("events")).unwrap();
+    let why = |step: &str| {
+        let held = events
+            .iter()
+            .find(|event| event["event"] == "step-held" && event["step"] == step);
+        held.unwrap()["because"].as_str().unwrap().to_owned()
+    };
+    let attach = why("imgapi/attach");
+    let (_, file) = attach.split_once("triton-apply --undo < ").unwrap();
+    let kept = headnode.read(&format!("root{file}"));
+    assert_eq!(documents::read::plan(kept.as_bytes()).unwrap(), plan());
+    // What the data needs stays with it; the record goes.
+    assert!(why("imgapi/create").contains("a step that needs it stays"));
+    let record = format!("/state/moray/{VM} ");
+    let without_record: Vec<String> = before
+        .into_iter()
+        .filter(|line| !line.starts_with(&record))
+        .collect();
+    assert_eq!(headnode.state(), without_record);
+
+    assert_eq!(headnode.outcome("undo")["outcome"], "undone");
+    assert_eq!(headnode.outcome("all")["outcome"], "done");
 }
 
 #[test]

@@ -10,7 +10,7 @@ use documents::verb::{AddressRelease, AddressTake};
 use platform::vmadm;
 use serde_json::{Map, Value, json};
 
-use crate::step::{Context, Deed, Look, StepError};
+use crate::step::{Context, Deed, Look, StepError, Undone};
 
 /// How often NAPI is let choose an address.
 const TRIES: u32 = 8;
@@ -68,23 +68,23 @@ impl Deed for AddressTake {
         }
     }
 
-    fn undo(&self, context: &Context<'_>, _: &Value) -> Result<String, StepError> {
+    fn undo(&self, context: &Context<'_>, _: &Value) -> Result<Undone, StepError> {
         let Some(nic) = taken(self, context)? else {
-            return Ok("NAPI has no such NIC any more".to_owned());
+            return Ok(Undone::Back("NAPI has no such NIC any more".to_owned()));
         };
         // NAPI would give the address to another while the zone still comes up with it.
         let host = context.world.host(context.step.host)?;
         if vmadm::get(&host, self.vm)?.is_some() {
-            return Ok(format!(
+            return Ok(Undone::Left(format!(
                 "NIC {} stays with zone {}, which is there; it goes with `vmadm delete {}` on {}",
                 nic.mac,
                 self.vm,
                 self.vm,
                 host.name()
-            ));
+            )));
         }
         context.world.napi()?.delete_nic(&nic.mac)?;
-        Ok(format!("released NIC {}", nic.mac))
+        Ok(Undone::Back(format!("released NIC {}", nic.mac)))
     }
 }
 

@@ -9,7 +9,7 @@ use platform::vmadm::{self, VmState};
 use platform::{Host, zfs};
 use serde_json::{Value, json};
 
-use crate::step::{Context, Deed, Look, StepError};
+use crate::step::{Context, Deed, Look, StepError, Undone};
 
 /// Settings of the empty dataset that its successor keeps where they are its own: a clone inherits from its new parent, and
 /// not from what it was cloned from.
@@ -34,8 +34,10 @@ impl Deed for DatasetAttach {
             return Ok(if !is_clone(self, context, &host, dataset)? {
                 Look::Conflict(format!(
                     "{} holds the restore point {origin} already, and the plan wants {}; take the earlier plan back first \
-                     (--undo)",
-                    self.dataset, self.snapshot
+                     (triton-apply --undo with its file in {})",
+                    self.dataset,
+                    self.snapshot,
+                    context.journal.folder().display()
                 ))
             } else if is_fit(dataset) {
                 Look::done()
@@ -103,11 +105,13 @@ impl Deed for DatasetAttach {
         )?)
     }
 
-    fn undo(&self, context: &Context<'_>, intent: &Value) -> Result<String, StepError> {
+    fn undo(&self, context: &Context<'_>, intent: &Value) -> Result<Undone, StepError> {
         let host = context.world.host(context.step.host)?;
         let parked = parked(intent)?;
         if zfs::dataset(&host, parked)?.is_none() {
-            return Ok("the empty dataset was not put aside".to_owned());
+            return Ok(Undone::Back(
+                "the empty dataset was not put aside".to_owned(),
+            ));
         }
         let mut said = String::new();
         if zfs::dataset(&host, &self.dataset)?.is_some() {
@@ -120,7 +124,7 @@ impl Deed for DatasetAttach {
             said = format!("renamed the clone aside to {aside}, ");
         }
         zfs::rename(&host, parked, &self.dataset)?;
-        Ok(format!("{said}put the empty dataset back"))
+        Ok(Undone::Back(format!("{said}put the empty dataset back")))
     }
 }
 

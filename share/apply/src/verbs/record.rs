@@ -7,7 +7,7 @@ use platform::moray::{Object, Put};
 use serde_json::{Value, json};
 
 use crate::compose::{Composition, compose, contains, filled};
-use crate::step::{Context, Deed, Look, StepError};
+use crate::step::{Context, Deed, Look, StepError, Undone};
 
 fn found(with: &RecordPut, context: &Context<'_>) -> Result<Option<Object>, StepError> {
     let moray = context.world.moray(&with.through)?;
@@ -46,10 +46,12 @@ impl Deed for RecordPut {
     }
 
     /// Only what still is as the plan has it.
-    fn undo(&self, context: &Context<'_>, _: &Value) -> Result<String, StepError> {
+    fn undo(&self, context: &Context<'_>, _: &Value) -> Result<Undone, StepError> {
         let (bucket, key) = (&self.bucket, &self.key);
         let Some(object) = found(self, context)? else {
-            return Ok(format!("{bucket} {key} was not there any more"));
+            return Ok(Undone::Back(format!(
+                "{bucket} {key} was not there any more"
+            )));
         };
         if !matches!(self.look(context)?, Look::Done(_)) {
             return Err(StepError::firm(format!(
@@ -59,9 +61,9 @@ impl Deed for RecordPut {
         keep(context, &object)?;
         let moray = context.world.moray(&self.through)?;
         moray.delete(bucket, key)?;
-        Ok(format!(
+        Ok(Undone::Back(format!(
             "removed {bucket} {key}; the journal keeps its content"
-        ))
+        )))
     }
 }
 

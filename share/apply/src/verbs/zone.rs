@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::wait::wait;
 use crate::compose::{Composition, compose};
-use crate::step::{Context, Deed, Look, StepError};
+use crate::step::{Context, Deed, Look, StepError, Undone};
 
 /// Seconds for a create that an earlier run began, and that goes on without it.
 const BEING_MADE: u64 = 120;
@@ -92,16 +92,16 @@ impl Deed for ZoneCreate {
         Ok(())
     }
 
-    fn undo(&self, context: &Context<'_>, _: &Value) -> Result<String, StepError> {
+    fn undo(&self, context: &Context<'_>, _: &Value) -> Result<Undone, StepError> {
         let host = context.world.host(context.step.host)?;
         Ok(match vmadm::get(&host, self.vm)? {
-            None => format!("{} has no zone {} any more", host.name(), self.vm),
-            Some(_) => format!(
+            None => Undone::Back(format!("{} has no zone {} any more", host.name(), self.vm)),
+            Some(_) => Undone::Left(format!(
                 "zone {} stays on {}, stopped: nothing is destroyed here. `vmadm delete {}` removes it",
                 self.vm,
                 host.name(),
                 self.vm
-            ),
+            )),
         })
     }
 }

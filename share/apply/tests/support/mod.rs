@@ -225,3 +225,14 @@ pub fn plan() -> Plan {
         refusals: Vec::new(),
     }
 }
+
+/// The same run planned again, with data of another restore point.
+pub fn other(mut plan: Plan) -> Plan {
+    for step in &mut plan.steps {
+        if let Verb::DatasetAttach(with) = &mut step.verb {
+            with.snapshot = POINT.replace("sync-1", "sync-2");
+            step.expects.guid = Some("4343".to_owned());
+        }
+    }
+    plan
+}

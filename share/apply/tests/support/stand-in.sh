@@ -4,7 +4,7 @@
 #
 # vmadm, zfs, zlogin and sysinfo of a headnode whose state is files in the folder `state` beside this script. Kills its parent
 # with SIGKILL where the file `kill` (`CALL before|middle|after`) says: before the call has its effect, while `vmadm create`
-# is at work, or after.
+# is at work, or after. Where there is a file `interrupt`, `vmadm create` has the run interrupted while it is at work.
 
 here=${0%/*}
 state=$here/state
@@ -22,6 +22,12 @@ killed() {
         rm "$here/kill"
         kill -9 $PPID
     fi
+}
+
+# The run takes the file `interrupt` away once it was interrupted; a run that is not there any more never does.
+interrupted() {
+    test -f "$here/interrupt" && : > "$here/interrupt-now"
+    while test -f "$here/interrupt" && kill -0 $PPID; do sleep 0.01; done
 }
 
 fail() {
@@ -92,6 +98,7 @@ do_vmadm() {
         echo "$payload" > "$state/vm/$uuid/payload"
         echo provisioning > "$state/vm/$uuid/state"
         killed middle
+        interrupted
         mkdir "$state/zfs/zones+$uuid+data"
         echo stopped > "$state/vm/$uuid/state"
         echo "Successfully created VM $uuid" >&2;;

@@ -20,8 +20,9 @@ pub fn of(servers: usize, core: usize, others: usize) -> Value {
         .collect();
     let services = [
         "sapi", "vmapi", "cloudapi", "imgapi", "binder", "manatee", "moray", "napi", "cnapi",
-        "papi",
+        "papi", "nat",
     ];
+    let zones = zones(core, &names);
     json!({
         "kind": "triton.inventory/1",
         "taken_at": AT,
@@ -31,7 +32,7 @@ pub fn of(servers: usize, core: usize, others: usize) -> Value {
         "sources": [],
         "servers": names.iter().enumerate().map(|(n, name)| server(n, name)).collect::<Vec<_>>(),
         "services": services.map(|name| json!({"uuid": id(&format!("service {name}")), "name": name, "learnt": learnt()})),
-        "instances": (0..core).map(|n| instance(services[n % services.len()], n / services.len())).collect::<Vec<_>>(),
+        "instances": zones.iter().map(|(service, ordinal, on)| instance(service, *ordinal, on)).collect::<Vec<_>>(),
         "other_vms": names.iter().map(|name| json!({
             "server": id(name), "count": others / servers.max(1), "running": 0, "learnt": learnt(),
         })).collect::<Vec<_>>(),
@@ -39,13 +40,32 @@ pub fn of(servers: usize, core: usize, others: usize) -> Value {
                       "resolvers": [], "learnt": learnt()}],
         "images": services.map(|name| json!({"uuid": id(&format!("image {name}")), "name": name, "version": "1",
                       "origin": null, "server": id("headnode1"), "learnt": learnt()})),
-        "restore_points": (0..core)
-            .filter(|n| matches!(services[n % services.len()], "sapi" | "cloudapi" | "imgapi"))
-            .map(|n| restore_point(services[n % services.len()], n / services.len()))
+        "restore_points": zones
+            .iter()
+            .filter(|(service, ..)| matches!(*service, "sapi" | "cloudapi" | "imgapi"))
+            .map(|(service, ordinal, _)| restore_point(service, *ordinal))
             .collect::<Vec<_>>(),
         "fences": [],
         "warnings": [],
     })
+}
+
+/// The four that are lost with headnode0, a member of each cluster on every headnode, the rest of the APIs on headnode1, and
+/// NAT zones all over the datacenter.
+fn zones(core: usize, servers: &[String]) -> Vec<(&'static str, usize, String)> {
+    let mut zones = Vec::new();
+    for service in ["sapi", "vmapi", "cloudapi", "imgapi"] {
+        zones.push((service, 0, "headnode0".to_owned()));
+    }
+    for service in ["binder", "manatee", "moray"] {
+        zones.extend((0..3).map(|n| (service, n, format!("headnode{n}"))));
+    }
+    for service in ["napi", "cnapi", "papi"] {
+        zones.push((service, 0, "headnode1".to_owned()));
+    }
+    let nat = core.saturating_sub(zones.len());
+    zones.extend((0..nat).map(|n| ("nat", n, servers[n % servers.len()].clone())));
+    zones
 }
 
 fn id(name: &str) -> Uuid {
@@ -64,15 +84,8 @@ fn server(number: usize, name: &str) -> Value {
     })
 }
 
-/// The first of each service was on the lost headnode, but for NAPI; the others live on the other two.
-fn instance(service: &str, ordinal: usize) -> Value {
+fn instance(service: &str, ordinal: usize, server: &str) -> Value {
     let alias = format!("{service}{ordinal}");
-    let server = match (service, ordinal) {
-        ("napi" | "cnapi" | "papi", _) => "headnode1",
-        (_, 0) => "headnode0",
-        (_, n) if n % 2 == 1 => "headnode1",
-        _ => "headnode2",
-    };
     let secret = json!({"secret": "sha256:00", "from": format!("x/y/vms/{alias}.json")});
     let number = id(&alias).as_u128();
     json!({

@@ -38,7 +38,10 @@ fn run(arguments: Arguments) -> Result<Exit, Failure> {
             message: refused.to_string(),
         },
     )?;
-    notices::remind(&plan.notices);
+    // One step by hand restores no service yet.
+    if options.only.is_empty() {
+        notices::remind(&plan.notices, &options.skip);
+    }
     Ok(events::exit(&summary, interrupted.by()))
 }
 

@@ -63,7 +63,7 @@ pub fn run(arguments: Arguments) -> Result<Exit, Failure> {
             message: refused.to_string(),
         },
     )?;
-    notices::remind(&plan.notices);
+    notices::remind(&plan.notices, &[]);
     Ok(events::exit(&summary, interrupted.by()))
 }
 

@@ -23,9 +23,12 @@ pub fn text(notices: &[Notice]) -> String {
     text
 }
 
-/// After a run: what is left for a person to do, and what is not as it was. On stderr, so that it is seen whoever reads stdout.
-pub fn remind(notices: &[Notice]) {
-    for notice in notices.iter().filter(|notice| notice.level != Level::Info) {
+/// After a run: what is left for a person to do, and what is not as it was, but for services that were left out. On stderr, so
+/// that it is seen whoever reads stdout.
+pub fn remind(notices: &[Notice], left_out: &[String]) {
+    let concerns =
+        |notice: &&Notice| notice.level != Level::Info && !left_out.contains(&notice.service);
+    for notice in notices.iter().filter(concerns) {
         eprintln!(
             "{}: {}: {}",
             label(notice.level),

@@ -98,11 +98,14 @@ fn bring_up(dir: &Path) -> Result<Arc<Lab>> {
         thread::spawn(end_with_parent);
     }
     namespace::furnish()?;
+    // However fast the lab runs, its threads come as late as the machine lets them: a heartbeat is not missed for that.
+    let mut timings = settings.timings;
+    timings.heartbeat_lifetime = timings.heartbeat_lifetime.max(1.5 / timings.scale);
     let log = CallLog::create(&call_log(dir)).attempted("creating the call log")?;
     let dc = world::build(&WorldSpec {
         headnodes: settings.headnodes,
     });
-    let lab = Arc::new(Lab::new(dir.to_owned(), settings.timings, log, dc));
+    let lab = Arc::new(Lab::new(dir.to_owned(), timings, log, dc));
     let hosts: Vec<String> = lab.dc().hosts.keys().cloned().collect();
     for name in &hosts {
         host_root::lay(&lab, name)?;

@@ -10,6 +10,7 @@ use apply::{Options, World, WorldOptions};
 use arguments::Arguments;
 use cli::events::{self, EventPrinter};
 use cli::{Exit, Failure, confirm, input, notices, signals};
+use documents::event::Outcome;
 use documents::read;
 use platform::Canceller;
 
@@ -38,8 +39,8 @@ fn run(arguments: Arguments) -> Result<Exit, Failure> {
             message: refused.to_string(),
         },
     )?;
-    // One step by hand restores no service yet.
-    if options.only.is_empty() {
+    // One step by hand restores no service yet, and neither does half a run or one that was taken back.
+    if options.only.is_empty() && summary.outcome == Outcome::Done {
         notices::remind(&plan.notices, &options.skip);
     }
     Ok(events::exit(&summary, interrupted.by()))

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use apply::{World, WorldOptions};
 use cli::events::{self, EventPrinter};
 use cli::{Exit, Failure, confirm, input, install, notices, output, signals};
+use documents::event::Outcome;
 use documents::{Inventory, Plan, read};
 use plan::{PlanError, RestoreOptions};
 use platform::{Canceller, Host};
@@ -63,7 +64,9 @@ pub fn run(arguments: Arguments) -> Result<Exit, Failure> {
             message: refused.to_string(),
         },
     )?;
-    notices::remind(&plan.notices, &[]);
+    if summary.outcome == Outcome::Done {
+        notices::remind(&plan.notices, &[]);
+    }
     Ok(events::exit(&summary, interrupted.by()))
 }
 

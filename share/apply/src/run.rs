@@ -114,7 +114,8 @@ impl<'a> Run<'a> {
             )),
             (None, 0, 0) => Some("everything was there already; nothing was changed".to_owned()),
             (None, 0, _) => None,
-            _ if shared.failed == 0 && self.world.canceller.is_cancelled() => Some(format!(
+            // A wait that was broken off has failed, too; what else has will do so again.
+            _ if self.world.canceller.is_cancelled() => Some(format!(
                 "the run was interrupted; apply the same plan again: it goes on from here (journal: {})",
                 self.journal.folder().display()
             )),

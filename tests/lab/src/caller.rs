@@ -49,7 +49,10 @@ pub fn find_tool(lab: &Lab, host: &str, tool: &str) -> Option<i32> {
         else {
             continue;
         };
-        let runs_tool = name_and_parent(pid).is_some_and(|(comm, _)| comm == cut(tool));
+        // A child that it has forked bears its name until it is another program.
+        let runs_tool = name_and_parent(pid).is_some_and(|(comm, parent)| {
+            comm == cut(tool) && name_and_parent(parent).is_none_or(|(above, _)| above != comm)
+        });
         let here = fs::read_link(entry.path().join("ns/pid")).is_ok_and(|ns| ns == namespace);
         if runs_tool && here {
             found = found.max(Some(pid));

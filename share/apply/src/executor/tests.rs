@@ -305,6 +305,7 @@ fn an_interrupted_run_begins_nothing_more_and_says_so() {
     );
     let summary = outcome.unwrap();
     assert_eq!((summary.outcome, summary.held), (Outcome::Partial, 4));
+    assert!(summary.next.unwrap().contains("the run was interrupted"));
     assert!(matches!(events.last(), Some(Event::Summary(_))));
     assert!(center.records().changes.is_empty());
     assert_eq!(applied(&center, &restore()).outcome, Outcome::Done);

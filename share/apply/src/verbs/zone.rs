@@ -62,17 +62,17 @@ impl Deed for ZoneCreate {
             )));
         };
         let alias = self.payload.set.get("alias").and_then(Value::as_str);
-        if alias.is_some() && alias != vm.alias.as_deref() {
-            return Ok(Look::Conflict(format!(
+        let other = alias.is_some() && alias != vm.alias.as_deref();
+        Ok(match Life::of(&vm) {
+            // What is still being made may not have its alias yet.
+            Life::BeingMade => Look::Ready,
+            _ if other => Look::Conflict(format!(
                 "{} has a zone {} already, called {}",
                 host.name(),
                 self.vm,
                 vm.alias.as_deref().unwrap_or("nothing")
-            )));
-        }
-        Ok(match Life::of(&vm) {
+            )),
             Life::Made => Look::done(),
-            Life::BeingMade => Look::Ready,
             Life::Failed => Look::Conflict(failed(&host, self.vm)),
         })
     }

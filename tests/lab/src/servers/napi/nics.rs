@@ -128,7 +128,10 @@ fn draft(zone: &Zone, body: &Map<String, Value>) -> Result<Value, Response> {
     }
     let mac = match text("mac") {
         Some(mac) => digits(mac),
-        None => Some(fresh_mac()),
+        None => Some(fresh_mac(
+            zone,
+            text("belongs_to_uuid").unwrap_or_default(),
+        )?),
     };
     if mac.is_none() {
         faults.push(Fault::invalid("mac", "invalid MAC address"));
@@ -327,7 +330,17 @@ fn coloned(digits: &str) -> String {
     pairs.join(":")
 }
 
-fn fresh_mac() -> String {
-    let random = Uuid::new_v4().simple().to_string();
-    format!("90b8d0{}", random.get(..6).unwrap_or("000001"))
+/// The same in every run of the same calls, as lists are sorted by it, and another one for each owner.
+fn fresh_mac(zone: &Zone, owner: &str) -> Result<String, Response> {
+    let known = zone.values(NICS)?.len();
+    for number in known.. {
+        let name = Uuid::new_v5(&Uuid::NAMESPACE_OID, format!("{owner} {number}").as_bytes())
+            .simple()
+            .to_string();
+        let mac = format!("90b8d0{}", name.get(..6).unwrap_or("000001"));
+        if zone.value(NICS, &mac)?.is_none() {
+            return Ok(mac);
+        }
+    }
+    Err(Response::empty(500))
 }

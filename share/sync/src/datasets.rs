@@ -200,7 +200,7 @@ impl Datasets<'_> {
         // Our own clock, from before the snapshot: whatever the source's clock says, the data is not older than that.
         let as_of = (self.now)();
         // Named after the run, as all of them: so one question tells of all what was written since.
-        let taken = self.take_snapshot(&dataset, &theirs, seen.asked_at)?;
+        let taken = self.take_snapshot(&dataset, &theirs, copy.as_ref(), seen.asked_at)?;
         result.bytes += self.source.send(
             &Stream::New(Send {
                 dataset: dataset.clone(),
@@ -224,10 +224,13 @@ impl Datasets<'_> {
         &self,
         dataset: &str,
         theirs: &[Snapshot],
+        copy: Option<&Copy>,
         at: Timestamp,
     ) -> Result<Snapshot, SyncError> {
+        // The copy keeps snapshots longer than its source, and receives none whose name it has.
+        let ours = copy.map_or(&[][..], |copy| copy.snapshots.as_slice());
         let name = names::snapshot(self.target, at, |name| {
-            theirs.iter().any(|snapshot| snapshot.name == name)
+            theirs.iter().chain(ours).any(|known| known.name == name)
         });
         self.source.take_snapshot(dataset, &name)
     }

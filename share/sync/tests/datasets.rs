@@ -33,6 +33,17 @@ fn the_first_sync_sends_everything_and_the_second_only_what_is_new() {
 }
 
 #[test]
+fn syncs_within_one_second_give_no_name_twice_though_the_source_forgets_it_first() {
+    let world = World::with(&[IMGAPI]);
+    for round in 1..=5 {
+        world.write(IMGAPI, round);
+        assert_eq!(world.sync(ONE)[0].outcome, Outcome::Sent, "round {round}");
+    }
+    let points = world.store().points(SOURCE, IMGAPI).unwrap().points;
+    assert_eq!(points.len(), 5);
+}
+
+#[test]
 fn what_did_not_change_is_not_sent_but_is_good_until_now() {
     let world = World::with(&[IMGAPI]);
     world.sync(ONE);

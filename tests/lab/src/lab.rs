@@ -25,6 +25,8 @@ pub struct Lab {
     pub kill: KillSwitch,
     /// The ports of all zones.
     pub servers: OpenServers,
+    /// Held by a request that reads moray, decides and writes it.
+    pub deciding: Mutex<()>,
     dc: Mutex<Dc>,
 }
 
@@ -79,6 +81,7 @@ impl Lab {
             machines: Machines::default(),
             kill: KillSwitch::default(),
             servers: OpenServers::default(),
+            deciding: Mutex::default(),
             dc: Mutex::new(dc),
         }
     }

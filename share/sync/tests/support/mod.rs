@@ -258,6 +258,9 @@ impl Source for World {
             send.base.as_ref().map(|b| &b.guid),
             "the newest is the base"
         );
+        if into.snapshots.iter().any(|known| known.name == sent.name) {
+            return Err(SyncError::command(copy, "destination already exists"));
+        }
         let bytes = sent.bytes - base.map_or(0, |b| b.bytes);
         into.snapshots.push(Snapshot {
             dataset: copy.to_owned(),

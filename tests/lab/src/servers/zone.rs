@@ -5,7 +5,7 @@
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -96,6 +96,12 @@ impl Zone {
     pub fn delete(&self, bucket: &str, key: &str) -> Result<bool, Response> {
         self.need_moray()?;
         Ok(self.lab.dc().moray.delete(bucket, key).is_some())
+    }
+
+    /// Nobody else decides meanwhile. The real services write with etags and begin again when another was faster.
+    pub fn deciding(&self) -> MutexGuard<'_, ()> {
+        let held = self.lab.deciding.lock();
+        held.unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The files of the zone's delegate dataset.

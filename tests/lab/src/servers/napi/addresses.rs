@@ -36,6 +36,7 @@ pub fn get(zone: &Zone, ask: &Ask<'_>) -> Answer {
 }
 
 pub fn update(zone: &Zone, ask: &Ask<'_>) -> Answer {
+    let _deciding = zone.deciding();
     let network = required(zone, ask)?.value;
     let mut record = record(zone, &network, checked(&network, ask.path("ip"))?)?;
     if let Some(failed) = precondition(ask, &etag_of(&record)) {

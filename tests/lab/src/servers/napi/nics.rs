@@ -59,6 +59,7 @@ pub fn get(zone: &Zone, ask: &Ask<'_>) -> Answer {
 
 /// `POST /networks/:network/nics`
 pub fn provision(zone: &Zone, ask: &Ask<'_>) -> Answer {
+    let _deciding = zone.deciding();
     let mut nic = draft(zone, &ask.body)?;
     let Some(network) = networks::find(zone, ask.path("network"))? else {
         return Err(Fault::invalid("network_uuid", "network does not exist").alone());
@@ -69,6 +70,7 @@ pub fn provision(zone: &Zone, ask: &Ask<'_>) -> Answer {
 
 /// `POST /nics`: with or without a network, and with the network named by uuid or by what is on it.
 pub fn create(zone: &Zone, ask: &Ask<'_>) -> Answer {
+    let _deciding = zone.deciding();
     let body = &ask.body;
     let mut nic = draft(zone, body)?;
     let network = match body.get("network_uuid").and_then(Value::as_str) {
@@ -211,6 +213,7 @@ fn save_new(zone: &Zone, ask: &Ask<'_>, nic: Value) -> Answer {
 }
 
 pub fn update(zone: &Zone, ask: &Ask<'_>) -> Answer {
+    let _deciding = zone.deciding();
     let found = required(zone, ask)?;
     if let Some(failed) = precondition(ask, &found.etag) {
         return Err(failed);
@@ -302,6 +305,7 @@ fn only_primary(zone: &Zone, nic: &Value) -> Result<(), Response> {
 }
 
 pub fn delete(zone: &Zone, ask: &Ask<'_>) -> Answer {
+    let _deciding = zone.deciding();
     let nic = required(zone, ask)?.value;
     addresses::release(zone, &nic)?;
     zone.delete(NICS, &digits(ask.path("mac")).unwrap_or_default())?;

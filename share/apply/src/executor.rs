@@ -99,6 +99,10 @@ fn apply_locked(
     Refused::unless_empty(preflight::conflicts(world, &journal, steps, jobs))?;
     let run = Run::new(plan, world, &journal, lock, sink);
     Refused::unless_empty(run.learn_needs_outside(steps))?;
+    if world.canceller.is_cancelled() {
+        let why = "interrupted before the first step; nothing was changed";
+        return Err(Refused::failed(why.to_owned()));
+    }
     journal
         .begin(plan)
         .map_err(|error| Refused::failed(error.why))?;

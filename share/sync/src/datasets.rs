@@ -35,7 +35,8 @@ pub struct Datasets<'a> {
     pub store: &'a Store,
     /// This headnode.
     pub target: Uuid,
-    pub pins: &'a Pins,
+    /// Asked anew each time: a restore may begin while this runs.
+    pub pins: &'a dyn Fn() -> Pins,
     pub now: &'a dyn Fn() -> Timestamp,
 }
 
@@ -245,7 +246,8 @@ impl Datasets<'_> {
         why: &str,
     ) -> Result<String, SyncError> {
         let snapshots = copy.map_or(&[][..], |copy| copy.snapshots.as_slice());
-        let pinned = snapshots.iter().find_map(|s| self.pins.who_needs(&s.name));
+        let pins = (self.pins)();
+        let pinned = snapshots.iter().find_map(|s| pins.who_needs(&s.name));
         if let Some(run) = pinned {
             return Err(SyncError::Needed {
                 copy: copy_name.to_owned(),
@@ -359,7 +361,7 @@ impl Datasets<'_> {
     /// Removes what is no longer needed at both ends. That it can't is no failure of the sync: the next run tries again.
     fn remove_old(&self, copy: Option<&Copy>, theirs: &[Snapshot], whole: &str) {
         let here = copy.map_or(&[][..], |copy| copy.snapshots.as_slice());
-        for old in keep::old_here(here, self.target, self.pins) {
+        for old in keep::old_here(here, self.target, &(self.pins)()) {
             if let Err(error) = self.pool.remove_snapshot(&old.dataset, &old.name) {
                 warn!("{error}");
             }

@@ -5,9 +5,9 @@
 use std::fs;
 use std::path::Path;
 
-use documents::Event;
 use documents::event::Outcome;
 use documents::read;
+use documents::{Digest, Event};
 
 /// Below the platform's root.
 pub const JOURNAL: &str = "/var/sdcadm/journal";
@@ -25,8 +25,8 @@ impl Pins {
         Pins(plans)
     }
 
-    /// Reads the plans of all runs below `journal` that did not come to their end. What can't be read counts as unfinished:
-    /// keeping too much does no harm.
+    /// Reads the plans of all runs below `journal` that did not come to their end. What can't be read counts as unfinished,
+    /// and so does a run of only some of its plan's steps: keeping too much does no harm.
     pub fn below(journal: &Path) -> Pins {
         let Ok(runs) = fs::read_dir(journal) else {
             return Pins::default();
@@ -62,39 +62,83 @@ impl Pins {
     }
 }
 
-/// A run has ended when its last event is a summary that leaves nothing to do.
+/// A run has ended when its last event is a summary that leaves nothing to do, of all the steps of its plan.
 fn is_finished(run: &Path) -> bool {
-    let Ok(bytes) = fs::read(run.join("events.ndjson")) else {
-        return false;
-    };
-    match read::events(&bytes) {
-        Ok(events) => matches!(
-            events.last(),
-            Some(Event::Summary(summary)) if summary.outcome != Outcome::Partial
-        ),
-        Err(_) => false,
-    }
+    let events = fs::read(run.join("events.ndjson")).unwrap_or_default();
+    let events = read::events(&events).unwrap_or_default();
+    let ended = matches!(
+        events.last(),
+        Some(Event::Summary(summary)) if summary.outcome != Outcome::Partial
+    );
+    let last = events.iter().rev().find_map(|event| match event {
+        Event::RunStarted { plan, steps, .. } => Some((plan, *steps)),
+        _ => None,
+    });
+    ended && last.is_some_and(|(plan, steps)| steps_of(run, plan) == Some(steps))
+}
+
+/// How many steps the run's plan of this digest has.
+fn steps_of(run: &Path, plan: &Digest) -> Option<usize> {
+    let plans = fs::read_dir(run).ok()?.flatten();
+    let mut plans = plans.filter_map(|file| {
+        let name = file.file_name().to_string_lossy().into_owned();
+        let is_plan = name.starts_with("plan-") && name.ends_with(".json");
+        read::plan(&is_plan.then(|| fs::read(file.path()).ok())??).ok()
+    });
+    plans
+        .find(|found| found.digest() == *plan)
+        .map(|found| found.steps.len())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use documents::event::Summary;
-    use documents::{Timestamp, Uuid};
+    use documents::{Plan, Timestamp};
+    use serde_json::json;
 
-    fn journal(outcome: Option<Outcome>) -> tempfile::TempDir {
+    const SERVER: &str = "00000000-0000-0000-0000-000000000003";
+
+    fn plan() -> Plan {
+        let plan = json!({
+            "kind": "triton.plan/1",
+            "dc": {"name": "east-1", "sapi_app": SERVER},
+            "run": SERVER,
+            "made_by": "s/20261123T051000Z-0a/x",
+            "inventory": "sha256:00",
+            "goal": {"restore": {"lost": [], "on": SERVER, "services": []}},
+            "steps": [
+                {
+                    "id": "imgapi/start", "host": SERVER, "verb": "zone.start", "with": {"vm": SERVER},
+                    "needs": [], "service": "imgapi", "why": "so"
+                }
+            ],
+            "notices": [],
+            "refusals": []
+        });
+        read::plan(plan.to_string().as_bytes()).unwrap()
+    }
+
+    /// A run of that many of its plan's steps; without an outcome it broke off.
+    fn journal(steps: usize, outcome: Option<Outcome>) -> tempfile::TempDir {
         let folder = tempfile::tempdir().unwrap();
         let run = folder.path().join("a run");
         fs::create_dir(&run).unwrap();
-        fs::write(
-            run.join("plan-0a1b.json"),
-            r#"{"from":"s/20261123T051000Z-0a/x"}"#,
-        )
-        .unwrap();
-        if let Some(outcome) = outcome {
-            let summary = Event::Summary(Summary {
-                at: Timestamp::from_millis(0),
-                run: Uuid::nil(),
+        let text = serde_json::to_vec(&plan()).unwrap();
+        fs::write(run.join("plan-0a1b.json"), text).unwrap();
+        let at = Timestamp::from_millis(0);
+        let mut events = vec![Event::RunStarted {
+            at,
+            run: plan().run,
+            plan: plan().digest(),
+            resumed: false,
+            steps,
+            scope: "this headnode".to_owned(),
+        }];
+        events.extend(outcome.map(|outcome| {
+            Event::Summary(Summary {
+                at,
+                run: plan().run,
                 outcome,
                 changed: 1,
                 unchanged: 0,
@@ -102,18 +146,19 @@ mod tests {
                 held: 0,
                 seconds: 1.0,
                 next: None,
-            });
-            let mut line = serde_json::to_string(&summary).unwrap();
-            line.push('\n');
-            fs::write(run.join("events.ndjson"), line).unwrap();
-        }
+            })
+        }));
+        let lines = events
+            .iter()
+            .map(|event| serde_json::to_string(event).unwrap() + "\n");
+        fs::write(run.join("events.ndjson"), lines.collect::<String>()).unwrap();
         folder
     }
 
     #[test]
     fn a_run_that_broke_off_pins_what_its_plan_names() {
         for outcome in [None, Some(Outcome::Partial)] {
-            let folder = journal(outcome);
+            let folder = journal(1, outcome);
             let pins = Pins::below(folder.path());
             assert!(pins.who_needs("20261123T051000Z-0a").is_some());
             assert!(pins.who_needs("20261123T060000Z-0b").is_none());
@@ -121,8 +166,15 @@ mod tests {
     }
 
     #[test]
+    fn a_run_of_some_of_its_steps_goes_on_pinning() {
+        let folder = journal(0, Some(Outcome::Done));
+        let pins = Pins::below(folder.path());
+        assert!(pins.who_needs("20261123T051000Z-0a").is_some());
+    }
+
+    #[test]
     fn a_run_that_is_done_pins_nothing() {
-        let folder = journal(Some(Outcome::Done));
+        let folder = journal(1, Some(Outcome::Done));
         assert!(
             Pins::below(folder.path())
                 .who_needs("20261123T051000Z-0a")

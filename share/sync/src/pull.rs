@@ -30,7 +30,8 @@ pub struct Pull<'a> {
     pub dc: GenerationDc,
     pub answers: &'a Answers,
     pub services: &'a Services,
-    pub pins: &'a Pins,
+    /// Asked anew each time: a restore may begin while this runs.
+    pub pins: &'a dyn Fn() -> Pins,
 }
 
 /// An empty account of a source, to be filled in.
@@ -136,7 +137,7 @@ impl Pull<'_> {
         let written = generation::write(self.store, &origin, &composed.files, at)?;
         summary.generation = Some(written.generation);
         summary.carried = composed.carried;
-        if let Err(error) = generation::remove_old(self.store, source.server(), self.pins) {
+        if let Err(error) = generation::remove_old(self.store, source.server(), &(self.pins)()) {
             warn!("old restore data stays for now: {error}");
         }
         Ok(())

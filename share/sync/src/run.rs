@@ -62,7 +62,8 @@ impl Sync {
         let _lock = self.lock()?;
         let ground = self.ground()?;
         let pool = HostPool::new(self.host.clone());
-        let pins = Pins::below(&self.host.path(pins::JOURNAL));
+        let journal = self.host.path(pins::JOURNAL);
+        let pins = || Pins::below(&journal);
         let pull = Pull {
             pool: &pool,
             store: &ground.store,

@@ -57,6 +57,12 @@ enum Verb {
         place: Place,
         host: String,
     },
+    /// Boot a host whose power was cut
+    Boot {
+        #[command(flatten)]
+        place: Place,
+        host: String,
+    },
     /// What runs where
     Status {
         #[command(flatten)]
@@ -188,6 +194,9 @@ pub fn main() -> ExitCode {
         } => shell::enter(&place.dir(), &host, command.as_deref(), !no_terminal),
         Verb::Kill { place, host } => {
             control::ask(&place.dir(), &json!({ "do": "kill-host", "host": host })).map(|_| 0)
+        }
+        Verb::Boot { place, host } => {
+            control::ask(&place.dir(), &json!({ "do": "boot-host", "host": host })).map(|_| 0)
         }
         Verb::Status { place, json } => status(place.dir(), json),
         Verb::Check { place, json } => check(place.dir(), json),

@@ -29,6 +29,10 @@ enum Verb {
     KillHost {
         host: String,
     },
+    /// Gives it back, and boots it.
+    BootHost {
+        host: String,
+    },
     /// Arms the kill switch; call 0 only counts.
     KillTool {
         host: String,
@@ -126,6 +130,7 @@ fn converse(lab: &Arc<Lab>, mut stream: &UnixStream) {
 fn obey(lab: &Arc<Lab>, verb: Verb) -> Result<Value> {
     match verb {
         Verb::KillHost { host } => host::kill(lab, &host)?,
+        Verb::BootHost { host } => host::boot(lab, &host)?,
         Verb::KillTool {
             host,
             tool,

@@ -18,7 +18,7 @@ use rustix::thread::{UnshareFlags, unshare_unsafe};
 use crate::error::{Attempted, LabError, Result};
 use crate::host_init::{self, Start};
 use crate::lab::Lab;
-use crate::{physics, standin, wire};
+use crate::{host_root, physics, standin, wire, world};
 
 /// The hosts that run, by name.
 #[derive(Debug, Default)]
@@ -137,6 +137,21 @@ pub fn kill(lab: &Lab, host: &str) -> Result<()> {
             .wait(running)
             .unwrap_or_else(|poisoned| poisoned.into_inner());
     }
+    Ok(())
+}
+
+/// Power is back: memory is empty, what the key says is in `/usbkey`, and the zones boot.
+pub fn boot(lab: &Arc<Lab>, host: &str) -> Result<()> {
+    if !lab.dc().hosts.contains_key(host) {
+        return Err(LabError::Refused(format!("{host} is no host of this lab")));
+    }
+    if lab.machines.is_up(host) {
+        return Err(LabError::Refused(format!("{host} is up already")));
+    }
+    host_root::lay(lab, host)?;
+    world::at_boot(lab, host).attempted(format!("booting {host}"))?;
+    start(lab, host)?;
+    physics::host_booted(lab, host);
     Ok(())
 }
 

@@ -104,6 +104,11 @@ impl Lab {
             .join(path.strip_prefix("/").unwrap_or(path))
     }
 
+    /// The host's USB key, which is not mounted while it runs.
+    pub fn key(&self, host: &str) -> PathBuf {
+        self.dir.join("hosts").join(host).join("key")
+    }
+
     pub fn zone_root(&self, host: &str, vm: Uuid) -> PathBuf {
         self.host_path(host, format!("/zones/{vm}/root"))
     }

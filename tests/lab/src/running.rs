@@ -92,6 +92,11 @@ impl Running {
             .map(drop)
     }
 
+    pub fn boot_host(&self, host: &str) -> Result<()> {
+        self.control(&json!({ "do": "boot-host", "host": host }))
+            .map(drop)
+    }
+
     pub fn control(&self, request: &Value) -> Result<Value> {
         control::ask(&self.dir, request)
     }

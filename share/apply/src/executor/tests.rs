@@ -294,7 +294,7 @@ fn a_plan_for_elsewhere_or_with_refusals_is_refused_with_every_reason() {
 }
 
 #[test]
-fn an_interrupted_run_begins_nothing_more_and_says_so() {
+fn an_interrupt_before_the_first_step_begins_nothing_and_leaves_no_journal() {
     let center = center();
     let canceller = Canceller::new();
     canceller.cancel();
@@ -303,10 +303,10 @@ fn an_interrupted_run_begins_nothing_more_and_says_so() {
         &center.world_with(canceller),
         &Options::default(),
     );
-    let summary = outcome.unwrap();
-    assert_eq!((summary.outcome, summary.held), (Outcome::Partial, 4));
-    assert!(summary.next.unwrap().contains("the run was interrupted"));
-    assert!(matches!(events.last(), Some(Event::Summary(_))));
+    let refused = outcome.unwrap_err();
+    assert!(!refused.precondition, "{refused}");
+    assert!(refused.to_string().contains("nothing was changed"));
+    assert!(events.is_empty());
     assert!(center.records().changes.is_empty());
     assert_eq!(applied(&center, &restore()).outcome, Outcome::Done);
 }

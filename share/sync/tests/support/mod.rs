@@ -113,7 +113,7 @@ impl World {
             pool: self,
             store: &store,
             target: TARGET,
-            pins,
+            pins: &|| pins.clone(),
             now: &|| self.now(),
         };
         let wanted = zones

@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use crate::commands::zfs;
 use crate::lab::Lab;
-use crate::model::{HostState, Registration};
+use crate::model::{HostState, Registration, Vm};
 use crate::servers;
 
 /// Roles that no registrar puts into DNS under their own name: assets has none, manatee registers a host that is never part of
@@ -86,6 +86,40 @@ pub fn host_died(lab: &Arc<Lab>, host: &str) {
         servers::silence(lab, *zone);
     }
     lose_sessions(lab, &zones);
+}
+
+/// The host has power again. Its zones come up as vmadmd finds them: those with `autoboot`.
+pub fn host_booted(lab: &Arc<Lab>, host: &str) {
+    let (server, address, zones) = {
+        let mut dc = lab.dc();
+        let Some(host) = dc.hosts.get_mut(host) else {
+            return;
+        };
+        host.state = HostState::Up;
+        let boots = |vm: &Vm| vm.props.get("autoboot") == Some(&json!(true));
+        for vm in host.vms.values_mut().filter(|vm| !boots(vm)) {
+            vm.state = "stopped".to_owned();
+        }
+        let zones: Vec<Uuid> = host
+            .vms
+            .values()
+            .filter(|vm| boots(vm))
+            .map(|vm| vm.uuid)
+            .collect();
+        (host.uuid, host.admin_ip, zones)
+    };
+    for zone in &zones {
+        servers::close(lab, *zone);
+    }
+    servers::close(lab, server);
+    if let Err(error) = servers::open_sshd(lab, server, address) {
+        eprintln!("lab: {address} can't listen for ssh: {error}");
+    }
+    for zone in zones {
+        if let Err(error) = boot(lab, host, zone) {
+            eprintln!("lab: {zone} on {host} does not boot: {error}");
+        }
+    }
 }
 
 fn lose_sessions(lab: &Lab, zones: &[Uuid]) {

@@ -143,12 +143,47 @@ fn usbkey(lab: &Lab, host: &str) -> io::Result<()> {
          ufds_admin_uuid={owner}\n\
          hostname={host}\n"
     );
-    write(&lab.host_path(host, "/usbkey/config"), config, 0o600)?;
+    let key = lab.key(host);
+    write(&key.join("config"), config, 0o600)?;
     write(
-        &lab.host_path(host, "/usbkey/config.inc/generic"),
+        &key.join("config.inc/generic"),
         "initial_script=scripts/headnode.sh\n",
         0o644,
-    )
+    )?;
+    copy_key(&key, &lab.host_path(host, "/usbkey"))
+}
+
+/// What a boot brings back: the key overwrites `/usbkey`, and root's authorized keys are written anew from it.
+pub fn at_boot(lab: &Lab, host: &str) -> io::Result<()> {
+    let (key, copy) = (lab.key(host), lab.host_path(host, "/usbkey"));
+    if !key.exists() {
+        return Ok(());
+    }
+    copy_key(&key, &copy)?;
+    let kept = copy.join("config.inc/root.authorized_keys");
+    match fs::read(kept) {
+        Ok(text) => write(
+            &lab.host_path(host, "/root/.ssh/authorized_keys"),
+            text,
+            0o600,
+        ),
+        Err(_) => Ok(()),
+    }
+}
+
+/// Files of the key replace those of the copy; what only the copy has stays.
+fn copy_key(key: &Path, copy: &Path) -> io::Result<()> {
+    fs::create_dir_all(copy)?;
+    for entry in fs::read_dir(key)? {
+        let entry = entry?;
+        let to = copy.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            copy_key(&entry.path(), &to)?;
+        } else {
+            fs::copy(entry.path(), to)?;
+        }
+    }
+    Ok(())
 }
 
 fn setup_json(lab: &Lab, host: &str, headnode: bool) -> io::Result<()> {

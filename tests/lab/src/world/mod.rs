@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use crate::model::{Dataset, Dc, Host, HostState};
 
-pub use furnish::furnish;
+pub use furnish::{at_boot, furnish};
 
 /// Begins every secret that the world holds; none may turn up where it does not belong.
 pub const CANARY: &str = "CANARY-";

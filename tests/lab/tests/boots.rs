@@ -38,7 +38,9 @@ fn its_zones_serve_again_but_for_those_that_were_stopped() {
     scene.lose("headnode0");
     scene.lab.boot_host("headnode0").unwrap();
     let status = scene.control(json!({"do": "status"}));
-    let zones = status["hosts"][0]["zones"].as_array().unwrap();
+    let mut hosts = status["hosts"].as_array().unwrap().iter();
+    let revived = hosts.find(|host| host["host"] == "headnode0").unwrap();
+    let zones = revived["zones"].as_array().unwrap();
     let off = zones.iter().filter(|zone| zone["state"] != "running");
     let off: Vec<&str> = off.map(|zone| zone["alias"].as_str().unwrap()).collect();
     assert_eq!(off, ["cloudapi0"]);

@@ -131,6 +131,12 @@ fn check(lab: &Lab, host: &str, name: &str, header: &Header) -> Result<Option<Sn
             "cannot receive new filesystem stream: destination '{name}' exists\nmust specify -F to overwrite it"
         )));
     };
+    if dataset.snapshots.iter().any(|known| known.name == header.to) {
+        return Err(Refused::new(format!(
+            "cannot restore to {name}@{}: destination already exists",
+            header.to
+        )));
+    }
     let newest = dataset.snapshots.last().cloned();
     let Some(newest) = newest.filter(|newest| newest.guid == from) else {
         return Err(Refused::new(format!(

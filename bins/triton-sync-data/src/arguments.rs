@@ -9,9 +9,11 @@ use cli::flags::service_url;
 use cli::signals::{self, Interrupted};
 use cli::{Common, Failure, TableFlags, install};
 use contract::row::SyncUse;
+use documents::Uuid;
 use documents::restore_data::FOLDER;
 use platform::{Canceller, Host, end_all_children};
 use sync::headnodes::Login;
+use sync::serve::Server;
 use sync::{Importance, Services, Store, Sync};
 
 /// Pull what restores the other headnodes' services: their records, the images they use, their delegate datasets.
@@ -73,6 +75,12 @@ enum Verb {
         #[command(flatten)]
         table: TableFlags,
     },
+    /// Answer another headnode's sync on standard input and output; what its key may run here, and nothing else
+    Serve {
+        /// UUID of the headnode that asks; it may touch its own snapshots and no others
+        #[arg(long = "for", value_name = "SERVER")]
+        target: Uuid,
+    },
 }
 
 /// What is asked for.
@@ -80,6 +88,7 @@ pub enum Wanted {
     Run,
     Preview,
     Status(i64),
+    Serve(Uuid),
 }
 
 const EXAMPLES: &str = "Examples:
@@ -100,6 +109,7 @@ impl Arguments {
     pub fn wanted(&self) -> Wanted {
         match (&self.command, self.plan) {
             (Some(Verb::Status { limit, .. }), _) => Wanted::Status(*limit),
+            (Some(Verb::Serve { target }), _) => Wanted::Serve(*target),
             (None, true) => Wanted::Preview,
             (None, false) => Wanted::Run,
         }
@@ -108,7 +118,7 @@ impl Arguments {
     pub fn table(&self) -> &TableFlags {
         match &self.command {
             Some(Verb::Status { table, .. }) => table,
-            None => &self.table,
+            Some(Verb::Serve { .. }) | None => &self.table,
         }
     }
 
@@ -136,6 +146,14 @@ impl Arguments {
             .collect())
     }
 
+    pub fn server(&self, target: Uuid) -> Result<Server, Failure> {
+        Ok(Server {
+            host: Host::local(&self.common.root),
+            target,
+            services: self.services()?,
+        })
+    }
+
     pub fn sync(&self) -> Result<(Sync, Interrupted), Failure> {
         let canceller = Canceller::new();
         let cancelled = canceller.clone();
@@ -151,9 +169,20 @@ impl Arguments {
                 known_hosts: self.known_hosts.clone(),
                 canceller: Some(canceller),
             },
+            limit_rate: None,
+            program: program(),
             product: concat!("triton-sync-data/", env!("CARGO_PKG_VERSION")).to_owned(),
         };
         Ok((sync, interrupted))
+    }
+}
+
+/// Where this tool lies; on every headnode it is the same place.
+fn program() -> String {
+    let path = std::env::current_exe().unwrap_or_default();
+    match path.as_os_str().is_empty() {
+        true => "triton-sync-data".to_owned(),
+        false => path.display().to_string(),
     }
 }
 

@@ -10,6 +10,7 @@ use std::process::ExitCode;
 
 use arguments::{Arguments, Wanted};
 use cli::{Exit, Failure};
+use documents::Uuid;
 
 fn main() -> ExitCode {
     cli::main::<Arguments>(run)
@@ -20,5 +21,14 @@ fn run(arguments: Arguments) -> Result<Exit, Failure> {
         Wanted::Status(limit) => show::status(&arguments, limit),
         Wanted::Preview => show::preview(&arguments),
         Wanted::Run => show::run(&arguments),
+        Wanted::Serve(target) => serve(&arguments, target),
     }
+}
+
+fn serve(arguments: &Arguments, target: Uuid) -> Result<Exit, Failure> {
+    let server = arguments.server(target)?;
+    server
+        .run(std::io::stdin(), std::io::stdout())
+        .map_err(verdict::failure)?;
+    Ok(Exit::Done)
 }

@@ -30,7 +30,7 @@ pub mod zpool;
 
 pub use error::{Error, ParseError};
 pub use host::{
-    Canceller, Command, CommandError, FailureKind, FileError, FileFailure, Host, Output, PipeError,
-    SshTarget, Status, end_all_children,
+    Canceller, Command, CommandError, Dialogue, FailureKind, FileError, FileFailure, Host, Output,
+    PipeError, SshTarget, Status, end_all_children,
 };
 pub use lock::{Holder, Lock, LockError, LockHeld};

@@ -114,7 +114,8 @@ impl Datasets<'_> {
             let copy = copies.get(&names::copy(self.source.server(), wanted.vm));
             let source = theirs.get(&dataset).map_or(&[][..], Vec::as_slice);
             if let Base::From(base) = snapshots::base(source, copy)
-                && let Some(there) = source.iter().find(|s| s.guid == base.guid)
+                && let Some(there) = snapshots::counterpart(source, &base.guid)
+                && !there.bookmark
             {
                 by_name.entry(there.name.clone()).or_default().push(dataset);
             }
@@ -191,7 +192,7 @@ impl Datasets<'_> {
                 self.remove_old(copy.as_ref(), &theirs, &base.guid.clone());
                 return Ok(());
             }
-            Base::From(base) => theirs.iter().find(|s| s.guid == base.guid).cloned(),
+            Base::From(base) => snapshots::counterpart(&theirs, &base.guid).cloned(),
             Base::Diverged(why) => {
                 let aside = self.put_aside(wanted, &copy_name, copy.as_ref(), &why)?;
                 result.why = Some(format!("{why}; the old copy is now {aside}"));

@@ -44,6 +44,14 @@ pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), SyncError> {
     rename(&partial, path)
 }
 
+/// Makes an empty file, or makes its time now.
+pub fn touch(path: &Path) -> Result<(), SyncError> {
+    let mut options = OpenOptions::new();
+    options.create(true).write(true).truncate(true).mode(0o600);
+    options.open(path).map_err(SyncError::file("touch", path))?;
+    Ok(())
+}
+
 /// Renames within a folder, down to the disk.
 pub fn rename(from: &Path, to: &Path) -> Result<(), SyncError> {
     fs::rename(from, to).map_err(SyncError::file("rename to", to))?;

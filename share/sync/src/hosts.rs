@@ -1,6 +1,6 @@
 // This Source Code Form is subject to the terms of the Mozilla Public License, v. 2.0.
 // If a copy of the MPL was not distributed with this file, You can obtain one at https://mozilla.org/MPL/2.0/.
-//! The two ends of a sync on real machines: the source by ssh (or this headnode itself), and the pool here.
+//! This headnode as both ends of a sync: as a source, for others and for itself, and the pool that copies are received into.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,23 +10,25 @@ use serde_json::Value;
 
 use crate::error::SyncError;
 use crate::names;
+use crate::serve::usbkey;
 use crate::snapshots::{Copy, Snapshot};
 use crate::transport::{Pool, Send, Source, Stream};
 
-/// A headnode that is pulled from.
+/// On every snapshot that sync takes: whose it is, for people and for tools that remove old ones.
+const OURS: [(&str, &str); 1] = [("triton:sync", "restore")];
+
+/// This headnode, pulled from.
 pub struct HostSource {
     server: Uuid,
     hostname: String,
-    there: Host,
     here: Host,
 }
 
 impl HostSource {
-    pub fn new(server: Uuid, hostname: &str, there: Host, here: Host) -> HostSource {
+    pub fn new(server: Uuid, hostname: &str, here: Host) -> HostSource {
         HostSource {
             server,
             hostname: hostname.to_owned(),
-            there,
             here,
         }
     }
@@ -41,7 +43,7 @@ impl HostSource {
             .args(args)
             .args(datasets);
         let output = self
-            .there
+            .here
             .run(&command)
             .map_err(|e| command_failed(what, &e))?;
         let gone_only = output
@@ -49,7 +51,7 @@ impl HostSource {
             .lines()
             .all(|line| line.contains("dataset does not exist"));
         if !output.success() && !gone_only {
-            let error = CommandError::of_output(&self.there, &command, &output);
+            let error = CommandError::of_output(&self.here, &command, &output);
             return Err(command_failed(what, &error));
         }
         Ok(output.text().into_owned())
@@ -66,14 +68,14 @@ impl Source for HostSource {
     }
 
     fn zones(&self) -> Result<Vec<Value>, SyncError> {
-        let zones = vmadm::lookup_json(&self.there, &[]);
+        let zones = vmadm::lookup_json(&self.here, &[]);
         let zones = zones.map_err(|error| failed("list the zones", error))?;
         Ok(zones.into_iter().map(Value::Object).collect())
     }
 
     fn zone(&self, vm: Uuid) -> Result<Value, SyncError> {
         let what = format!("read the zone {vm}");
-        match vmadm::get_json(&self.there, vm) {
+        match vmadm::get_json(&self.here, vm) {
             Ok(Some(zone)) => Ok(Value::Object(zone)),
             Ok(None) => Err(SyncError::command(what, "it is no longer there")),
             Err(error) => Err(failed(&what, error)),
@@ -81,21 +83,33 @@ impl Source for HostSource {
     }
 
     fn images(&self) -> Result<Vec<Value>, SyncError> {
-        manifests(&self.there)
+        manifests(&self.here)
+    }
+
+    fn usbkey(&self) -> Result<Value, SyncError> {
+        usbkey::read(&self.here)
     }
 
     fn snapshots(&self, datasets: &[String]) -> Result<Vec<Snapshot>, SyncError> {
         let what = "list the snapshots";
+        let kinds = "snapshot,bookmark";
         let columns = "name,guid,creation,used,userrefs";
         let text = self.zfs(
             what,
             &[
-                "list", "-Hp", "-t", "snapshot", "-o", columns, "-s", "creation", "-d", "1",
+                "list", "-Hp", "-t", kinds, "-o", columns, "-s", "creation", "-d", "1",
             ],
             datasets,
         )?;
-        let listed = zfs::parse_snapshots(&text).map_err(|why| SyncError::command(what, why))?;
-        Ok(listed.iter().map(|one| snapshot(one, 0)).collect())
+        let invalid = |why| SyncError::command(what, why);
+        let (bookmarks, snapshots): (Vec<&str>, Vec<&str>) =
+            text.lines().partition(|line| is_bookmark(line));
+        let snapshots = zfs::parse_snapshots(&lines(&snapshots)).map_err(invalid)?;
+        let bookmarks: Vec<_> = bookmarks.iter().map(|line| without_sizes(line)).collect();
+        let bookmarks: Vec<&str> = bookmarks.iter().map(String::as_str).collect();
+        let bookmarks = zfs::parse_bookmarks(&lines(&bookmarks)).map_err(invalid)?;
+        let snapshots = snapshots.iter().map(|one| snapshot(one, 0));
+        Ok(snapshots.chain(bookmarks.iter().map(bookmark)).collect())
     }
 
     fn written_since(
@@ -113,8 +127,10 @@ impl Source for HostSource {
     fn take_snapshot(&self, dataset: &str, name: &str) -> Result<Snapshot, SyncError> {
         let full = format!("{dataset}@{name}");
         let what = format!("take the snapshot {full}");
-        zfs::snapshot(&self.there, &full, &[]).map_err(|error| failed(&what, error))?;
-        let taken = zfs::snapshot_named(&self.there, &full);
+        zfs::snapshot(&self.here, &full, &OURS).map_err(|error| failed(&what, error))?;
+        zfs::bookmark(&self.here, &full, &format!("{dataset}#{name}"))
+            .map_err(|error| failed(&what, error))?;
+        let taken = zfs::snapshot_named(&self.here, &full);
         match taken.map_err(|error| failed(&what, error))? {
             Some(taken) => Ok(snapshot(&taken, 0)),
             None => Err(SyncError::command(what, "it is gone again")),
@@ -122,7 +138,10 @@ impl Source for HostSource {
     }
 
     fn remove_snapshot(&self, dataset: &str, name: &str) -> Result<(), SyncError> {
-        remove_snapshot(&self.there, dataset, name)
+        remove_snapshot(&self.here, dataset, name)?;
+        let bookmark = format!("{dataset}#{name}");
+        zfs::destroy_bookmark(&self.here, &bookmark)
+            .map_err(|error| failed(&format!("remove the old bookmark {bookmark}"), error))
     }
 
     fn send(&self, stream: &Stream, copy: &str) -> Result<u64, SyncError> {
@@ -137,7 +156,7 @@ impl Source for HostSource {
         let invalid = |why| SyncError::command(&what, why);
         let from = send.command().map_err(invalid)?;
         let to = zfs::receive(copy, false).map_err(invalid)?;
-        self.there
+        self.here
             .pipe(&from, &self.here, &to)
             .map_err(|error| pipe_failed(&what, &error))
     }
@@ -170,7 +189,10 @@ fn stream_of(send: &Send) -> zfs::Send {
     match &send.base {
         None => zfs::Send::Full { snapshot: to },
         Some(base) => zfs::Send::Increment {
-            from: zfs::Base::Snapshot(format!("{}@{}", send.dataset, base.name)),
+            from: match base.bookmark {
+                true => zfs::Base::Bookmark(format!("{}#{}", send.dataset, base.name)),
+                false => zfs::Base::Snapshot(format!("{}@{}", send.dataset, base.name)),
+            },
             to,
         },
     }
@@ -296,7 +318,37 @@ fn snapshot(listed: &zfs::Snapshot, bytes: u64) -> Snapshot {
         taken_at: Timestamp::from_millis(listed.creation.saturating_mul(1000)),
         bytes,
         needed: listed.userrefs > 0,
+        bookmark: false,
     }
+}
+
+/// What is left of a snapshot to send from.
+fn bookmark(listed: &zfs::Bookmark) -> Snapshot {
+    let (dataset, name) = listed.name.split_once('#').unwrap_or((&listed.name, ""));
+    Snapshot {
+        dataset: dataset.to_owned(),
+        name: name.to_owned(),
+        guid: listed.guid.to_string(),
+        taken_at: Timestamp::from_millis(listed.creation.saturating_mul(1000)),
+        bytes: 0,
+        needed: false,
+        bookmark: true,
+    }
+}
+
+/// True for a line of `zfs list` that is of a bookmark: a snapshot's name can't hold a `#`, a bookmark's no `@`.
+fn is_bookmark(line: &str) -> bool {
+    let name = line.split('\t').next().unwrap_or(line);
+    name.contains('#') && !name.contains('@')
+}
+
+/// The columns that a bookmark has: it uses nothing, and nothing holds it.
+fn without_sizes(line: &str) -> String {
+    line.split('\t').take(3).collect::<Vec<_>>().join("\t")
+}
+
+fn lines(all: &[&str]) -> String {
+    all.iter().flat_map(|line| [line, "\n"]).collect()
 }
 
 fn remove_snapshot(host: &Host, dataset: &str, name: &str) -> Result<(), SyncError> {

@@ -68,6 +68,7 @@ mod tests {
             taken_at: Timestamp::from_millis(n as i64),
             bytes: 0,
             needed: false,
+            bookmark: false,
         }
     }
 

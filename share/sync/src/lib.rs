@@ -5,6 +5,7 @@
 //! but what sync itself made.
 
 pub mod answers;
+mod connection;
 pub mod datasets;
 pub mod endpoints;
 pub mod error;
@@ -22,6 +23,8 @@ pub mod pull;
 pub mod records;
 pub mod results;
 pub mod run;
+pub mod serve;
+mod served;
 pub mod snapshots;
 pub mod status;
 pub mod store;

@@ -55,6 +55,11 @@ pub fn copy(server: Uuid, vm: Uuid) -> String {
     format!("{}/{vm}", container(server))
 }
 
+/// True for a name that only copies have.
+pub fn is_copy(dataset: &str) -> bool {
+    dataset.starts_with(&format!("{CONTAINER}/"))
+}
+
 /// Where a copy goes that no longer has a base in common with its source. Nothing is destroyed to make room.
 pub fn parked(copy: &str, at: Timestamp) -> String {
     format!("{copy}-parked-{}-diverged", at.compact())

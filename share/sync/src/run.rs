@@ -20,6 +20,7 @@ use crate::pause;
 use crate::pins::{self, Pins};
 use crate::pull::{self, Pull};
 use crate::results::{DatasetResult, Importance, Preview, SourceSummary};
+use crate::served::ServedSource;
 use crate::store::Store;
 use crate::{preview, transport::Source};
 
@@ -38,8 +39,12 @@ pub struct Sync {
     /// Where services are, given by hand.
     pub urls: BTreeMap<String, String>,
     pub login: Login,
+    /// Bytes a second that each stream may take.
+    pub limit_rate: Option<u64>,
     /// `triton-sync-data/0.1.0`
     pub product: String,
+    /// This tool, as it is called on the other headnodes.
+    pub program: String,
 }
 
 /// What is told as it happens.
@@ -77,7 +82,7 @@ impl Sync {
         for headnode in &ground.headnodes {
             info!(from = %headnode.hostname, "pulling");
             let summary = match self.source(headnode, &ground.this) {
-                Ok(source) => pull.from(&source, each),
+                Ok(source) => pull.from(&*source, each),
                 Err(error) => {
                     let server = headnode.uuid.unwrap_or_default();
                     let mut summary = pull::summary(&headnode.hostname, server);
@@ -101,7 +106,7 @@ impl Sync {
             let server = headnode.uuid.unwrap_or_default();
             let preview = self
                 .source(headnode, &ground.this)
-                .and_then(|source| preview::of(&source, &pool, &self.services, admin))
+                .and_then(|source| preview::of(&*source, &pool, &self.services, admin))
                 .unwrap_or_else(|error| preview::failed(&headnode.hostname, server, &error));
             each(&preview);
             previews.push(preview);
@@ -145,22 +150,29 @@ impl Sync {
         })
     }
 
-    fn source(&self, headnode: &Headnode, this: &ThisHeadnode) -> Result<HostSource, SyncError> {
+    /// This headnode itself, or a connection to another one; made sure that it is the server that we mean, as an address may
+    /// have a new owner.
+    fn source(
+        &self,
+        headnode: &Headnode,
+        this: &ThisHeadnode,
+    ) -> Result<Box<dyn Source>, SyncError> {
         let here = self.host.clone();
         if headnode.uuid == Some(this.uuid) {
-            return Ok(HostSource::new(
-                this.uuid,
-                &this.hostname,
-                here.clone(),
-                here,
-            ));
+            return Ok(Box::new(HostSource::new(this.uuid, &this.hostname, here)));
         }
-        let (there, found) = self.login.connect(headnode)?;
-        let source = HostSource::new(found.uuid, &found.hostname, there, here);
-        if source.server() == this.uuid {
-            return Err(SyncError::Itself(headnode.hostname.clone()));
+        let there = self.login.host(headnode)?;
+        let source =
+            ServedSource::connect(&there, &self.program, this.uuid, here, self.limit_rate)?;
+        match headnode.uuid {
+            _ if source.server() == this.uuid => Err(SyncError::Itself(headnode.hostname.clone())),
+            Some(wanted) if wanted != source.server() => Err(SyncError::WrongServer {
+                host: headnode.hostname.clone(),
+                found: source.server().to_string(),
+                wanted: wanted.to_string(),
+            }),
+            _ => Ok(Box::new(source)),
         }
-        Ok(source)
     }
 
     /// One run per target at a time.

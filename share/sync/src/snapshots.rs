@@ -3,9 +3,10 @@
 //! Snapshots as both ends list them, and the choice of the base of an incremental send: by GUID, never by name.
 
 use documents::Timestamp;
+use serde::{Deserialize, Serialize};
 
-/// One snapshot. Lists of them are oldest first.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// One snapshot, or what is left of one: a bookmark can be sent from, though it holds no data. Lists are oldest first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Snapshot {
     pub dataset: String,
     /// Without the dataset.
@@ -16,6 +17,8 @@ pub struct Snapshot {
     pub bytes: u64,
     /// A clone or a hold needs it: it can't be removed.
     pub needed: bool,
+    #[serde(default)]
+    pub bookmark: bool,
 }
 
 /// What this headnode has of a dataset.
@@ -39,6 +42,16 @@ pub enum Base<'a> {
     Diverged(String),
 }
 
+/// The source's counterpart of a snapshot: itself, or at least its bookmark.
+pub fn counterpart<'a>(source: &'a [Snapshot], guid: &str) -> Option<&'a Snapshot> {
+    let same = |bookmark| {
+        source
+            .iter()
+            .find(move |one| one.guid == guid && one.bookmark == bookmark)
+    };
+    same(false).or_else(|| same(true))
+}
+
 /// Chooses what to send from. Only the newest snapshot of a copy can be its base: an older one would need a rollback, which
 /// throws away data.
 pub fn base<'a>(source: &[Snapshot], copy: Option<&'a Copy>) -> Base<'a> {
@@ -54,7 +67,7 @@ pub fn base<'a>(source: &[Snapshot], copy: Option<&'a Copy>) -> Base<'a> {
             copy.written, newest.name
         ));
     }
-    if source.iter().any(|theirs| theirs.guid == newest.guid) {
+    if counterpart(source, &newest.guid).is_some() {
         return Base::From(newest);
     }
     Base::Diverged(format!(
@@ -75,6 +88,7 @@ mod tests {
             taken_at: Timestamp::from_millis(0),
             bytes: 1,
             needed: false,
+            bookmark: false,
         }
     }
 

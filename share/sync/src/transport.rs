@@ -1,7 +1,7 @@
 // This Source Code Form is subject to the terms of the Mozilla Public License, v. 2.0.
 // If a copy of the MPL was not distributed with this file, You can obtain one at https://mozilla.org/MPL/2.0/.
-//! The two ends of a sync, as the engine sees them. How a source is reached is behind [`Source`]: plain ssh now; a server that
-//! offers these questions and nothing else can take its place.
+//! The two ends of a sync, as the engine sees them. A source is this headnode itself, or another one that answers these
+//! questions and no others.
 
 use std::collections::BTreeMap;
 
@@ -43,8 +43,10 @@ pub trait Source {
     fn zone(&self, vm: Uuid) -> Result<Value, SyncError>;
     /// Manifests of the images installed there.
     fn images(&self) -> Result<Vec<Value>, SyncError>;
+    /// The configuration in its `/usbkey`, and what else lies there.
+    fn usbkey(&self) -> Result<Value, SyncError>;
 
-    /// Snapshots of these datasets, oldest first. One command, however many there are.
+    /// Snapshots and bookmarks of these datasets, oldest first. One command, however many there are.
     fn snapshots(&self, datasets: &[String]) -> Result<Vec<Snapshot>, SyncError>;
     /// Bytes written to each of these datasets since its snapshot of that name. `written` alone counts from anybody's
     /// snapshot, and says 0 although data changed since ours.
@@ -55,7 +57,9 @@ pub trait Source {
     ) -> Result<BTreeMap<String, u64>, SyncError>;
     /// Bytes that each dataset refers to.
     fn sizes(&self, datasets: &[String]) -> Result<BTreeMap<String, u64>, SyncError>;
+    /// Takes a snapshot, and the bookmark that remains should the snapshot go.
     fn take_snapshot(&self, dataset: &str, name: &str) -> Result<Snapshot, SyncError>;
+    /// Removes a snapshot and its bookmark.
     fn remove_snapshot(&self, dataset: &str, name: &str) -> Result<(), SyncError>;
     /// Sends a stream and has it received into `copy`; returns the bytes that went over.
     fn send(&self, stream: &Stream, copy: &str) -> Result<u64, SyncError>;

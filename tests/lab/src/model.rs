@@ -99,8 +99,8 @@ pub struct Dataset {
     pub properties: BTreeMap<String, String>,
     /// Oldest first.
     pub snapshots: Vec<Snapshot>,
-    /// Bookmark name to the GUID it stands for.
-    pub bookmarks: BTreeMap<String, u64>,
+    /// What is left of snapshots, to send from.
+    pub bookmarks: Vec<Snapshot>,
     /// `dataset@snapshot` this is a clone of.
     pub origin: Option<String>,
     /// Names its folder of files; stays the same when the dataset is renamed.

@@ -22,6 +22,7 @@ pub struct Command {
     env: Vec<(String, OsString)>,
     timeout: Option<Duration>,
     hidden: Vec<String>,
+    alone: bool,
 }
 
 #[derive(Clone)]
@@ -40,6 +41,7 @@ impl Command {
             env: Vec::new(),
             timeout: None,
             hidden: Vec::new(),
+            alone: false,
         }
     }
 
@@ -102,6 +104,16 @@ impl Command {
     pub fn timeout(mut self, limit: Duration) -> Command {
         self.timeout = Some(limit);
         self
+    }
+
+    /// By ssh, over a connection of its own, which ends with it; otherwise commands share one.
+    pub fn alone(mut self) -> Command {
+        self.alone = true;
+        self
+    }
+
+    pub(crate) fn is_alone(&self) -> bool {
+        self.alone
     }
 
     /// The program and its arguments.

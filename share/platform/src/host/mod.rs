@@ -4,6 +4,7 @@
 
 mod child;
 mod command;
+mod dialogue;
 mod failure;
 mod files;
 mod groups;
@@ -16,6 +17,7 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 pub use command::Command;
+pub use dialogue::Dialogue;
 pub use failure::{CommandError, FailureKind};
 pub use files::{FileError, FileFailure};
 pub use groups::{Canceller, end_all_children};

@@ -27,12 +27,17 @@ pub struct SshTarget {
 }
 
 /// Precedes the process group's number on the first line that the remote end writes to standard error.
+/// The first one that the other end has is taken. AES-GCM is several times as fast as the rest where processors help with it,
+/// as all that run SmartOS do.
+const FASTEST_FIRST: &str = "aes128-gcm@openssh.com,aes256-gcm@openssh.com,aes128-ctr,aes256-ctr,\
+                             chacha20-poly1305@openssh.com";
+
 const ANNOUNCEMENT: &str = "triton-process-group:";
 
 impl SshTarget {
     /// The ssh command whose remote end runs `command`.
     pub(crate) fn wrap(&self, command: &Command) -> Vec<OsString> {
-        self.argv(&remote_line(command))
+        self.argv(&remote_line(command), command.is_alone())
     }
 
     /// The ssh command that ends a process group there: it is asked first, and killed when it takes two seconds to end.
@@ -42,10 +47,10 @@ impl SshTarget {
              while kill -0 -{group} 2>/dev/null && [ $n -lt 20 ]; do sleep 0.1; n=$((n + 1)); done; \
              kill -KILL -{group} 2>/dev/null; exit 0"
         );
-        self.argv(OsStr::new(&line))
+        self.argv(OsStr::new(&line), false)
     }
 
-    fn argv(&self, line: &OsStr) -> Vec<OsString> {
+    fn argv(&self, line: &OsStr, alone: bool) -> Vec<OsString> {
         let mut argv: Vec<OsString> = vec!["ssh".into()];
         let mut option = |text: OsString| argv.extend(["-o".into(), text]);
         option("BatchMode=yes".into());
@@ -57,7 +62,10 @@ impl SshTarget {
             option("StrictHostKeyChecking=yes".into());
             option(with_path("UserKnownHostsFile", path));
         }
-        if let Some(socket) = self.control_socket() {
+        if alone {
+            option("ControlPath=none".into());
+            option(format!("Ciphers={FASTEST_FIRST}").into());
+        } else if let Some(socket) = self.control_socket() {
             option("ControlMaster=auto".into());
             option(with_path("ControlPath", &socket));
             option("ControlPersist=10".into());
@@ -210,6 +218,19 @@ mod tests {
         assert!(words.contains(&"IdentitiesOnly=yes"));
         assert!(words.contains(&"StrictHostKeyChecking=yes"));
         assert!(words.contains(&"UserKnownHostsFile=\"/var/sdcadm/known hosts\""));
+    }
+
+    #[test]
+    fn a_command_of_its_own_connection_shares_none_and_takes_the_fastest_cipher() {
+        let argv = target().wrap(&Command::new("true").alone());
+        let words = words(&argv);
+        assert!(words.contains(&"ControlPath=none"));
+        assert!(!words.iter().any(|word| word.starts_with("ControlMaster")));
+        assert!(
+            words
+                .iter()
+                .any(|word| word.starts_with("Ciphers=aes128-gcm"))
+        );
     }
 
     #[test]

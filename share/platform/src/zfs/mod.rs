@@ -19,17 +19,22 @@ pub use dataset::{Dataset, dataset, list, parse_list, tree};
 pub use name::{InvalidName, check_dataset, check_snapshot, split_snapshot};
 pub use property::{Property, get, parse_get};
 pub use snapshot::{
-    Bookmark, Hold, Snapshot, bookmark, bookmarks, destroy_snapshot, hold, holds, parse_bookmarks,
-    parse_holds, parse_snapshots, release, snapshot, snapshot_named, snapshot_tree, snapshots,
+    Bookmark, Hold, Snapshot, bookmark, bookmarks, destroy_bookmark, destroy_snapshot, hold, holds,
+    parse_bookmarks, parse_holds, parse_snapshots, release, snapshot, snapshot_named,
+    snapshot_tree, snapshots,
 };
-pub use stream::{Base, Send, estimate, parse_estimate, receive, receive_abort};
+pub use stream::{
+    Base, Send, estimate, parse_estimate, parse_token_snapshot, receive, receive_abort,
+    token_snapshot,
+};
 
 use crate::{Command, Host, Output};
 
 /// What zfs says of a dataset or snapshot that is not there.
-const ABSENT: [&str; 2] = [
+const ABSENT: [&str; 3] = [
     "dataset does not exist",
     "could not find any snapshots to destroy",
+    "' does not exist.",
 ];
 
 /// zfs, speaking English: what is not there is known by its words.

@@ -126,6 +126,17 @@ pub fn destroy_snapshot(host: &Host, name: &str) -> Result<(), Error> {
     Err(CommandError::of_output(host, &command, &output).into())
 }
 
+/// Removes a bookmark. One that is gone already is fine.
+pub fn destroy_bookmark(host: &Host, name: &str) -> Result<(), Error> {
+    checked(host, [(name, check_bookmark)])?;
+    let command = zfs("destroy").arg(name);
+    let output = host.run(&command)?;
+    if output.success() || says_absent(&output) {
+        return Ok(());
+    }
+    Err(CommandError::of_output(host, &command, &output).into())
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hold {
     pub snapshot: String,

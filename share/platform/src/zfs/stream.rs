@@ -92,6 +92,29 @@ pub fn estimate(host: &Host, send: &Send) -> Result<u64, Error> {
         .map_err(|error| Error::parse(host, "what zfs send -nvP printed", error))
 }
 
+/// The snapshot that a resume token is of, as ZFS itself reads it.
+pub fn token_snapshot(host: &Host, resume: &Send) -> Result<String, Error> {
+    let command = resume.with(zfs("send").arg("-nvP"));
+    let command = command.map_err(|why| Error::refused(host, why))?;
+    let output = host.run(&command)?;
+    if !output.success() {
+        return Err(crate::CommandError::of_output(host, &command, &output).into());
+    }
+    // It is on standard output with -P; older platforms wrote it to standard error.
+    parse_token_snapshot(&output.text())
+        .or_else(|_| parse_token_snapshot(&output.complaint()))
+        .map_err(|error| Error::parse(host, "what zfs send -nvP -t printed", error))
+}
+
+/// `	toname = zones/U/data@NAME`
+pub fn parse_token_snapshot(text: &str) -> Result<String, ParseError> {
+    let name = text
+        .lines()
+        .find_map(|line| line.trim().strip_prefix("toname = "));
+    name.map(str::to_owned)
+        .ok_or_else(|| ParseError::new("no line 'toname'"))
+}
+
 /// `zfs send -nvP -i zones/U/data@a zones/U/data@b`:
 ///
 /// ```text

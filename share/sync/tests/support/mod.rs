@@ -150,6 +150,10 @@ impl Source for World {
         Ok(Value::Null)
     }
 
+    fn usbkey(&self) -> Result<Value, SyncError> {
+        Ok(Value::Null)
+    }
+
     fn images(&self) -> Result<Vec<Value>, SyncError> {
         Ok(Vec::new())
     }
@@ -201,6 +205,7 @@ impl Source for World {
             taken_at: at,
             bytes: of.bytes,
             needed: false,
+            bookmark: false,
         };
         of.snapshots.push(snapshot.clone());
         Ok(snapshot)

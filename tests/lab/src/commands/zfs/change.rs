@@ -7,9 +7,9 @@ use std::collections::BTreeMap;
 use crate::lab::Lab;
 use crate::model::{Dataset, Host, Snapshot};
 
-use super::{Outcome, Refused, files, fresh, guid, properties};
+use super::{Outcome, Refused, bookmark, files, fresh, guid, properties};
 
-fn no_dataset(verb: &str, name: &str) -> Refused {
+pub fn no_dataset(verb: &str, name: &str) -> Refused {
     Refused::new(format!("cannot {verb} '{name}': dataset does not exist"))
 }
 
@@ -59,7 +59,7 @@ pub fn new_dataset(lab: &Lab) -> Dataset {
     }
 }
 
-fn io(verb: &str, name: &str, error: &std::io::Error) -> Refused {
+pub fn io(verb: &str, name: &str, error: &std::io::Error) -> Refused {
     Refused::new(format!("cannot {verb} '{name}': {error}"))
 }
 
@@ -277,6 +277,9 @@ pub fn destroy(lab: &Lab, host: &str, args: &[&str]) -> Outcome {
     let [full] = *args else {
         return Err(Refused::usage("usage: destroy <filesystem|snapshot>"));
     };
+    if let Some((name, own)) = full.split_once('#') {
+        return bookmark::destroy(lab, host, full, name, own);
+    }
     let mut dc = lab.dc();
     let at = dc
         .hosts

@@ -13,6 +13,7 @@ use super::{Outcome, Refused, properties};
 /// `-Hp [-t TYPE] [-o COLUMNS] [-s creation] [-r | -d 1] [NAME...]`
 struct Asked<'a> {
     snapshots: bool,
+    bookmarks: bool,
     columns: Vec<&'a str>,
     by_creation: bool,
     recursive: bool,
@@ -22,6 +23,7 @@ struct Asked<'a> {
 fn asked<'a>(args: &[&'a str]) -> Result<Asked<'a>, Refused> {
     let mut asked = Asked {
         snapshots: false,
+        bookmarks: false,
         columns: vec!["name", "used", "avail", "refer", "mountpoint"],
         by_creation: false,
         recursive: false,
@@ -37,9 +39,10 @@ fn asked<'a>(args: &[&'a str]) -> Result<Asked<'a>, Refused> {
         match *arg {
             "-Hp" => {}
             "-t" => {
-                asked.snapshots = match value()? {
-                    "snapshot" => true,
-                    "filesystem" | "filesystem,volume" => false,
+                (asked.snapshots, asked.bookmarks) = match value()? {
+                    "snapshot" => (true, false),
+                    "snapshot,bookmark" => (true, true),
+                    "filesystem" | "filesystem,volume" => (false, false),
                     other => return Err(Refused::usage(format!("invalid type '{other}'"))),
                 }
             }
@@ -136,6 +139,13 @@ fn dataset_rows(
                 text: line(asked, cells)?,
             });
             continue;
+        }
+        for bookmark in dataset.bookmarks.iter().filter(|_| asked.bookmarks) {
+            let cells = |column: &str| properties::of_bookmark(name, bookmark, column);
+            rows.push(Row {
+                creation: (bookmark.creation, bookmark.createtxg),
+                text: line(asked, cells)?,
+            });
         }
         for snapshot in &dataset.snapshots {
             rows.extend(

@@ -2,6 +2,7 @@
 // If a copy of the MPL was not distributed with this file, You can obtain one at https://mozilla.org/MPL/2.0/.
 //! `zfs`: datasets whose files are folders, snapshots that are copies of them. Words and exit codes are those of the real one.
 
+mod bookmark;
 mod change;
 pub mod files;
 mod list;
@@ -35,7 +36,7 @@ type Outcome = Result<String, Refused>;
 
 type Subcommand = (&'static str, fn(&Arc<Lab>, &mut Call, &[&str]) -> Outcome);
 
-pub const SUBCOMMANDS: [Subcommand; 10] = [
+pub const SUBCOMMANDS: [Subcommand; 11] = [
     ("list", list::list),
     ("get", list::get),
     ("create", |lab, call, args| {
@@ -44,6 +45,9 @@ pub const SUBCOMMANDS: [Subcommand; 10] = [
     ("set", |lab, call, args| change::set(lab, &call.host, args)),
     ("snapshot", |lab, call, args| {
         change::snapshot(lab, &call.host, args)
+    }),
+    ("bookmark", |lab, call, args| {
+        bookmark::bookmark(lab, &call.host, args)
     }),
     ("clone", |lab, call, args| {
         change::clone(lab, &call.host, args)

@@ -118,6 +118,18 @@ pub fn of_snapshot(
     Some((value, "-".to_owned()))
 }
 
+pub fn of_bookmark(dataset: &str, bookmark: &Snapshot, property: &str) -> Option<(String, String)> {
+    let value = match property {
+        "name" => format!("{dataset}#{}", bookmark.name),
+        "type" => "bookmark".to_owned(),
+        "guid" => bookmark.guid.to_string(),
+        "creation" => bookmark.creation.to_string(),
+        "createtxg" => bookmark.createtxg.to_string(),
+        _ => "-".to_owned(),
+    };
+    Some((value, "-".to_owned()))
+}
+
 /// Datasets that are clones of a snapshot.
 pub fn clones(host: &Host, dataset: &str, snapshot: &str) -> Vec<String> {
     let full = format!("{dataset}@{snapshot}");

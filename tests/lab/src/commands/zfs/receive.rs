@@ -131,7 +131,11 @@ fn check(lab: &Lab, host: &str, name: &str, header: &Header) -> Result<Option<Sn
             "cannot receive new filesystem stream: destination '{name}' exists\nmust specify -F to overwrite it"
         )));
     };
-    if dataset.snapshots.iter().any(|known| known.name == header.to) {
+    if dataset
+        .snapshots
+        .iter()
+        .any(|known| known.name == header.to)
+    {
         return Err(Refused::new(format!(
             "cannot restore to {name}@{}: destination already exists",
             header.to

@@ -56,8 +56,15 @@ pub fn send(lab: &Arc<Lab>, call: &mut Call, args: &[&str]) -> Outcome {
         } else {
             "full"
         };
+        let contents = match asked.token {
+            Some(_) => format!(
+                "resume token contents:\nnvlist version: 0\n\ttoguid = {:#x}\n\ttoname = {}\n",
+                to.guid, asked.snapshot
+            ),
+            None => String::new(),
+        };
         return Ok(format!(
-            "{kind}\t{}\t{bytes}\nsize\t{bytes}\n",
+            "{contents}{kind}\t{}\t{bytes}\nsize\t{bytes}\n",
             asked.snapshot
         ));
     }
@@ -171,6 +178,13 @@ fn find(
 }
 
 fn base_of(lab: &Lab, host: &str, dataset: &str, base: &str) -> Result<Snapshot, Refused> {
+    if let Some((_, own)) = base.split_once('#') {
+        let dc = lab.dc();
+        let found = dc.hosts.get(host).and_then(|at| at.datasets.get(dataset));
+        let mut bookmarks = found.into_iter().flat_map(|dataset| &dataset.bookmarks);
+        let bookmark = bookmarks.find(|bookmark| bookmark.name == own).cloned();
+        return bookmark.ok_or_else(|| Refused::new(format!("bookmark '{base}' does not exist")));
+    }
     let own = base.rsplit('@').next().unwrap_or(base);
     find(lab, host, dataset, |s| s.name == own)
         .ok_or_else(|| Refused::new(format!("incremental source ({base}) does not exist")))

@@ -1,0 +1,158 @@
+// This Source Code Form is subject to the terms of the Mozilla Public License, v. 2.0.
+// If a copy of the MPL was not distributed with this file, You can obtain one at https://mozilla.org/MPL/2.0/.
+//! The asking end's side of a connection: requests out, frames in, and the beats that keep both ends sure of each other.
+
+use std::io::{PipeWriter, Write};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+
+use platform::{Command, Dialogue, Host};
+use serde_json::Value;
+
+use crate::error::SyncError;
+use crate::serve::PATIENCE;
+use crate::serve::protocol::{Answer, BEAT, Frame, Request};
+
+/// Frames that wait for us: with the pieces that streams come in, 4 MiB.
+const WAITING: usize = 32;
+
+pub struct Connection {
+    host: String,
+    input: Arc<Mutex<Option<PipeWriter>>>,
+    frames: Receiver<std::io::Result<Frame>>,
+    dialogue: Option<Dialogue>,
+}
+
+impl Connection {
+    /// Starts the answering end over there.
+    pub fn open(there: &Host, command: Command) -> Result<Connection, SyncError> {
+        let unreachable = |why: String| SyncError::Unreachable {
+            host: there.name().to_owned(),
+            why,
+        };
+        let mut dialogue = there
+            .converse(command)
+            .map_err(|error| unreachable(error.to_string()))?;
+        let input = Arc::new(Mutex::new(dialogue.input.take()));
+        beat(Arc::clone(&input));
+        let (tell, frames) = mpsc::sync_channel(WAITING);
+        if let Some(mut output) = dialogue.output.take() {
+            thread::spawn(move || {
+                while let Some(frame) = Frame::read(&mut output).transpose() {
+                    let broken = frame.is_err();
+                    if tell.send(frame).is_err() || broken {
+                        return;
+                    }
+                }
+            });
+        }
+        Ok(Connection {
+            host: there.name().to_owned(),
+            input,
+            frames,
+            dialogue: Some(dialogue),
+        })
+    }
+
+    /// Asks, and waits for the answer.
+    pub fn ask(&mut self, what: &str, request: &Request) -> Result<Value, SyncError> {
+        self.send(request)?;
+        loop {
+            if let Frame::Answer(answer) = self.next()? {
+                return self.taken(what, answer);
+            }
+        }
+    }
+
+    /// What an answer is to us.
+    pub fn taken(&self, what: &str, answer: Answer) -> Result<Value, SyncError> {
+        match answer {
+            Answer::Ok(value) => Ok(value),
+            Answer::Failed(why) => Err(SyncError::command(what, why)),
+            Answer::Refused(why) => {
+                let what = format!("{what}: {} refuses", self.host);
+                Err(SyncError::command(what, why))
+            }
+        }
+    }
+
+    pub fn send(&mut self, request: &Request) -> Result<(), SyncError> {
+        let mut line = serde_json::to_vec(request).unwrap_or_default();
+        line.push(b'\n');
+        let written = {
+            let mut input = self.input.lock().unwrap_or_else(PoisonError::into_inner);
+            input.as_mut().map(|input| input.write_all(&line))
+        };
+        match written {
+            Some(Ok(())) => Ok(()),
+            _ => Err(self.gone("the connection broke".to_owned())),
+        }
+    }
+
+    /// The next frame that is no beat.
+    pub fn next(&mut self) -> Result<Frame, SyncError> {
+        loop {
+            match self.frames.recv_timeout(PATIENCE) {
+                Ok(Ok(Frame::Beat)) => {}
+                Ok(Ok(frame)) => return Ok(frame),
+                Ok(Err(error)) => return Err(self.gone(error.to_string())),
+                Err(RecvTimeoutError::Timeout) => {
+                    let why = format!("nothing was heard of it for {} s", PATIENCE.as_secs());
+                    return Err(self.gone(why));
+                }
+                Err(RecvTimeoutError::Disconnected) => {
+                    return Err(self.gone("the connection broke".to_owned()));
+                }
+            }
+        }
+    }
+
+    /// Hangs up; the error has what ssh, or the other end, said last.
+    fn gone(&mut self, why: String) -> SyncError {
+        self.input
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        let said = self.dialogue.take().map(Dialogue::finish);
+        let why = match said {
+            Some(Err(error)) => error.to_string(),
+            Some(Ok(output)) if !output.complaint().trim().is_empty() => {
+                format!("{why}: {}", output.complaint().trim())
+            }
+            _ => why,
+        };
+        SyncError::Unreachable {
+            host: self.host.clone(),
+            why,
+        }
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        // The other end takes the end of its input for our end.
+        self.input
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        if let Some(dialogue) = self.dialogue.take() {
+            let _ = dialogue.finish();
+        }
+    }
+}
+
+fn beat(input: Arc<Mutex<Option<PipeWriter>>>) {
+    let mut line = serde_json::to_vec(&Request::Beat {}).unwrap_or_default();
+    line.push(b'\n');
+    thread::spawn(move || {
+        loop {
+            thread::sleep(BEAT);
+            let mut input = input.lock().unwrap_or_else(PoisonError::into_inner);
+            match input.as_mut().map(|input| input.write_all(&line)) {
+                Some(Ok(())) => {}
+                _ => return,
+            }
+        }
+    });
+}

@@ -3,6 +3,7 @@
 //! The command line of `triton-sync-data`.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 use cli::flags::service_url;
@@ -13,7 +14,8 @@ use documents::Uuid;
 use documents::restore_data::FOLDER;
 use platform::{Canceller, Host, end_all_children};
 use sync::headnodes::Login;
-use sync::serve::Server;
+use sync::keep::Grid;
+use sync::serve::{self, Server};
 use sync::{Importance, Services, Store, Sync};
 
 /// Pull what restores the other headnodes' services: their records, the images they use, their delegate datasets.
@@ -56,6 +58,22 @@ pub struct Arguments {
     #[arg(long, value_name = "FILE")]
     known_hosts: Option<PathBuf>,
 
+    /// Which restore points are kept: of each period the newest, for so many periods
+    #[arg(long, value_name = "GRID", default_value = "12x5m,24x1h,7x1d")]
+    keep: Grid,
+
+    /// Bytes of the pool that stay free, whatever is to be received (K, M, G)
+    #[arg(long, value_name = "SIZE", default_value = "1G", value_parser = size)]
+    reserve: u64,
+
+    /// Bytes a second that a stream may take (K, M, G) [default: all there is]
+    #[arg(long, value_name = "RATE", value_parser = size)]
+    limit_rate: Option<u64>,
+
+    /// Go on: pull again each time this has passed, or when another headnode asks for it (90s, 5m, 1h)
+    #[arg(long, value_name = "PERIOD", value_parser = period, conflicts_with = "plan")]
+    every: Option<Duration>,
+
     #[command(flatten)]
     table: TableFlags,
 
@@ -72,8 +90,32 @@ enum Verb {
               value_parser = clap::value_parser!(i64).range(1..))]
         limit: i64,
 
+        /// Merge what several headnodes answered, as sdc-oneachnode -j or -J prints it; - is standard input
+        #[arg(short, long, value_name = "FILE")]
+        input: Option<String>,
+
+        /// Also write it for node_exporter's textfile collector
+        #[arg(long, value_name = "FILE")]
+        prometheus: Option<PathBuf>,
+
         #[command(flatten)]
         table: TableFlags,
+    },
+    /// Holds on snapshots that sync took: whose, and what they keep
+    Holds {
+        /// Release those that a sync left behind
+        #[arg(long)]
+        release: bool,
+
+        #[command(flatten)]
+        table: TableFlags,
+    },
+    /// Ask the other headnodes to pull from this one now
+    Poke,
+    /// Set up and show who may pull from whom
+    Trust {
+        #[command(subcommand)]
+        verb: TrustVerb,
     },
     /// Answer another headnode's sync on standard input and output; what its key may run here, and nothing else
     Serve {
@@ -83,12 +125,47 @@ enum Verb {
     },
 }
 
+#[derive(Debug, Clone, Subcommand)]
+pub enum TrustVerb {
+    /// Print what the others need to trust this headnode, as one line of JSON; makes its key when it has none
+    Show,
+    /// Let the headnodes whose lines are read pull from this one, and pin their host keys
+    Add {
+        /// Where the lines are; - is standard input
+        #[arg(short, long, value_name = "FILE")]
+        input: String,
+    },
+    /// The headnodes that trust is set up with
+    Ls {
+        #[command(flatten)]
+        table: TableFlags,
+    },
+    /// Take it back
+    Remove {
+        /// UUID or hostname
+        server: String,
+    },
+}
+
+/// What is asked of the status.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asked {
+    /// Oldest data that is good, in seconds.
+    pub limit: i64,
+    /// Answers of several headnodes; without them, what is kept here.
+    pub input: Option<String>,
+    pub prometheus: Option<PathBuf>,
+}
+
 /// What is asked for.
 pub enum Wanted {
     Run,
     Preview,
-    Status(i64),
+    Status(Asked),
+    Holds(bool),
     Serve(Uuid),
+    Poke,
+    Trust(TrustVerb),
 }
 
 const EXAMPLES: &str = "Examples:
@@ -108,17 +185,48 @@ impl AsRef<Common> for Arguments {
 impl Arguments {
     pub fn wanted(&self) -> Wanted {
         match (&self.command, self.plan) {
-            (Some(Verb::Status { limit, .. }), _) => Wanted::Status(*limit),
+            (
+                Some(Verb::Status {
+                    limit,
+                    input,
+                    prometheus,
+                    ..
+                }),
+                _,
+            ) => Wanted::Status(Asked {
+                limit: *limit,
+                input: input.clone(),
+                prometheus: prometheus.clone(),
+            }),
+            (Some(Verb::Holds { release, .. }), _) => Wanted::Holds(*release),
+            (Some(Verb::Poke), _) => Wanted::Poke,
+            (Some(Verb::Trust { verb }), _) => Wanted::Trust(verb.clone()),
             (Some(Verb::Serve { target }), _) => Wanted::Serve(*target),
             (None, true) => Wanted::Preview,
             (None, false) => Wanted::Run,
         }
     }
 
+    pub fn host(&self) -> Host {
+        Host::local(&self.common.root)
+    }
+
+    pub fn every(&self) -> Option<Duration> {
+        self.every
+    }
+
+    /// What a poke touches.
+    pub fn poked(&self) -> PathBuf {
+        Host::local(&self.common.root).path(serve::POKE)
+    }
+
     pub fn table(&self) -> &TableFlags {
         match &self.command {
-            Some(Verb::Status { table, .. }) => table,
-            Some(Verb::Serve { .. }) | None => &self.table,
+            Some(Verb::Status { table, .. } | Verb::Holds { table, .. }) => table,
+            Some(Verb::Trust {
+                verb: TrustVerb::Ls { table },
+            }) => table,
+            Some(Verb::Poke | Verb::Trust { .. } | Verb::Serve { .. }) | None => &self.table,
         }
     }
 
@@ -169,7 +277,9 @@ impl Arguments {
                 known_hosts: self.known_hosts.clone(),
                 canceller: Some(canceller),
             },
-            limit_rate: None,
+            keep: self.keep.clone(),
+            reserve: self.reserve,
+            limit_rate: self.limit_rate,
             program: program(),
             product: concat!("triton-sync-data/", env!("CARGO_PKG_VERSION")).to_owned(),
         };
@@ -177,8 +287,30 @@ impl Arguments {
     }
 }
 
+/// `512`, `64K`, `1.5G` is not: whole numbers of bytes, or of 1024 of them and so on.
+fn size(text: &str) -> Result<u64, String> {
+    let wrong = || format!("\"{text}\" is not of the form 512, 64K, 16M or 1G");
+    let digits = text.trim_end_matches(['K', 'M', 'G']);
+    let factor: u64 = match &text[digits.len()..] {
+        "" => 1,
+        "K" => 1 << 10,
+        "M" => 1 << 20,
+        "G" => 1 << 30,
+        _ => return Err(wrong()),
+    };
+    let number: u64 = digits.parse().map_err(|_| wrong())?;
+    number.checked_mul(factor).ok_or_else(wrong)
+}
+
+fn period(text: &str) -> Result<Duration, String> {
+    let seconds = sync::keep::seconds(text).and_then(|seconds| u64::try_from(seconds).ok());
+    seconds
+        .map(Duration::from_secs)
+        .ok_or_else(|| format!("\"{text}\" is not of the form 90s, 5m or 1h"))
+}
+
 /// Where this tool lies; on every headnode it is the same place.
-fn program() -> String {
+pub fn program() -> String {
     let path = std::env::current_exe().unwrap_or_default();
     match path.as_os_str().is_empty() {
         true => "triton-sync-data".to_owned(),
@@ -202,7 +334,10 @@ mod tests {
             Wanted::Preview
         ));
         let status = parse(&["status", "--limit", "600", "-j"]).unwrap();
-        assert!(matches!(status.wanted(), Wanted::Status(600)));
+        assert!(matches!(
+            status.wanted(),
+            Wanted::Status(Asked { limit: 600, .. })
+        ));
         assert!(status.table().json);
     }
 
@@ -214,6 +349,18 @@ mod tests {
         assert!(parse(&["--from", "headnode0", "--plan"]).is_ok());
         // A second word is a command, not a second source.
         assert!(parse(&["--from", "headnode0", "headnode3"]).is_err());
+    }
+
+    #[test]
+    fn sizes_and_periods_have_units_or_are_refused() {
+        assert_eq!(size("16M"), Ok(16 << 20));
+        assert_eq!(size("512"), Ok(512));
+        for bad in ["", "K", "1KK", "1T", "-1", "99999999999G"] {
+            assert!(size(bad).is_err(), "{bad}");
+        }
+        assert_eq!(period("5m"), Ok(Duration::from_secs(300)));
+        assert!(period("5").is_err() && period("0s").is_err());
+        assert!(parse(&["--every", "5m", "--plan"]).is_err());
     }
 
     #[test]

@@ -3,7 +3,11 @@
 //! `triton-sync-data`: pulls what restores the other headnodes' services.
 
 mod arguments;
+mod every;
+mod holds;
 mod show;
+mod status;
+mod trust;
 mod verdict;
 
 use std::process::ExitCode;
@@ -18,9 +22,15 @@ fn main() -> ExitCode {
 
 fn run(arguments: Arguments) -> Result<Exit, Failure> {
     match arguments.wanted() {
-        Wanted::Status(limit) => show::status(&arguments, limit),
+        Wanted::Status(asked) => status::run(&arguments, &asked),
+        Wanted::Holds(release) => holds::run(&arguments, release),
         Wanted::Preview => show::preview(&arguments),
-        Wanted::Run => show::run(&arguments),
+        Wanted::Run => match arguments.every() {
+            Some(period) => every::run(&arguments, period),
+            None => show::run(&arguments),
+        },
+        Wanted::Poke => poke(&arguments),
+        Wanted::Trust(verb) => trust::run(&arguments, &verb),
         Wanted::Serve(target) => serve(&arguments, target),
     }
 }
@@ -31,4 +41,17 @@ fn serve(arguments: &Arguments, target: Uuid) -> Result<Exit, Failure> {
         .run(std::io::stdin(), std::io::stdout())
         .map_err(verdict::failure)?;
     Ok(Exit::Done)
+}
+
+fn poke(arguments: &Arguments) -> Result<Exit, Failure> {
+    let (sync, _interrupted) = arguments.sync()?;
+    let mut exit = Exit::Done;
+    let mut each = |hostname: &str, outcome| {
+        if let Err(error) = outcome {
+            tracing::error!("{hostname} was not asked: {error}");
+            exit = Exit::Failed;
+        }
+    };
+    sync.poke(&mut each).map_err(verdict::failure)?;
+    Ok(exit)
 }

@@ -3,11 +3,9 @@
 //! Runs what was asked for and shows it: JSON lines as it happens, or tables when it is over.
 
 use cli::{Column, Exit, Failure, Table, TableFlags, output};
-use documents::Timestamp;
 use serde::Serialize;
 use serde_json::{Value, json};
-use sync::status::{self, Status};
-use sync::{Line, Preview, SourceSummary};
+use sync::{Line, Preview, SourceSummary, Sync, SyncError};
 
 use crate::arguments::Arguments;
 use crate::verdict;
@@ -38,55 +36,53 @@ const PREVIEW: &[Column] = &[
     Column::extra("importance"),
 ];
 
-const STATUS: &[Column] = &[
-    Column::new("source"),
-    Column::new("service"),
-    Column::new("alias"),
-    Column::new("importance"),
-    Column::new("lag_seconds"),
-    Column::new("bytes"),
-    Column::new("ok"),
-    Column::extra("vm"),
-    Column::extra("as_of"),
-    Column::extra("snapshot"),
-    Column::extra("generation"),
-    Column::extra("generation_age_seconds"),
-];
-
 pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     Table::check(RESULTS, arguments.table())?;
     let (sync, interrupted) = arguments.sync()?;
+    let (summaries, printed) = round(arguments, &sync).map_err(verdict::failure)?;
+    printed?;
+    Ok(match interrupted.by() {
+        Some(signal) => Exit::Signal(signal),
+        None => verdict::exit(&summaries),
+    })
+}
+
+/// One round, shown; and whether somebody read it: a reader that went away does not end a sync.
+pub fn round(
+    arguments: &Arguments,
+    sync: &Sync,
+) -> Result<(Vec<SourceSummary>, Result<(), Failure>), SyncError> {
     let flags = arguments.table();
     let as_it_happens = json(flags);
     let mut table = Table::new(RESULTS);
     let mut accounts = String::new();
     let mut broken = None;
-    let summaries = sync
-        .run(&mut |line| {
-            let printed = match (&line, as_it_happens) {
-                (Line::Dataset(result), true) => output::json_line(result),
-                (Line::Source(summary), true) => output::json_line(summary),
-                (_, false) => Ok(()),
-            };
-            match line {
-                Line::Dataset(result) => table.row(row(result)),
-                Line::Source(summary) => accounts.push_str(&account(summary)),
-            }
-            // A reader that went away does not end a sync.
-            broken = broken.take().or(printed.err());
-        })
-        .map_err(verdict::failure)?;
-    if !as_it_happens {
-        table.print(&as_table(flags))?;
-        if !flags.no_header && flags.columns.is_none() {
-            output::text(&accounts)?;
+    let summaries = sync.run(&mut |line| {
+        let printed = match (&line, as_it_happens) {
+            (Line::Dataset(result), true) => output::json_line(result),
+            (Line::Source(summary), true) => output::json_line(summary),
+            (_, false) => Ok(()),
+        };
+        match line {
+            Line::Dataset(result) => table.row(row(result)),
+            Line::Source(summary) => accounts.push_str(&account(summary)),
         }
-    }
-    match (broken, interrupted.by()) {
+        broken = broken.take().or(printed.err());
+    })?;
+    let shown = match (broken, as_it_happens) {
         (Some(error), _) => Err(error.into()),
-        (None, Some(signal)) => Ok(Exit::Signal(signal)),
-        (None, None) => Ok(verdict::exit(&summaries)),
+        (None, true) => Ok(()),
+        (None, false) => show_table(table, &accounts, flags),
+    };
+    Ok((summaries, shown))
+}
+
+fn show_table(table: Table, accounts: &str, flags: &TableFlags) -> Result<(), Failure> {
+    table.print(&as_table(flags))?;
+    if !flags.no_header && flags.columns.is_none() {
+        output::text(accounts)?;
     }
+    Ok(())
 }
 
 pub fn preview(arguments: &Arguments) -> Result<Exit, Failure> {
@@ -124,40 +120,6 @@ pub fn preview(arguments: &Arguments) -> Result<Exit, Failure> {
     })
 }
 
-pub fn status(arguments: &Arguments, limit: i64) -> Result<Exit, Failure> {
-    Table::check(STATUS, arguments.table())?;
-    let services = arguments.services()?;
-    let store = arguments.store();
-    let (all, faults) =
-        status::of(&store, &services, Timestamp::now(), limit).map_err(Failure::failed)?;
-    for fault in faults {
-        tracing::warn!("{fault}");
-    }
-    if all.is_empty() {
-        return Err(Failure::failed(format!(
-            "there is no restore data in {}: nothing could be restored here; run triton-sync-data",
-            store.folder().display()
-        )));
-    }
-    let mut table = Table::new(STATUS);
-    for status in &all {
-        table.row(row(status));
-    }
-    table.print(arguments.table())?;
-    let late: Vec<&Status> = all.iter().filter(|status| !status.ok).collect();
-    for status in late {
-        let how = match status.lag_seconds {
-            Some(lag) => format!("is {lag} s old"),
-            None => "was never whole".to_owned(),
-        };
-        tracing::warn!("{} of {} {how}", status.service, status.source);
-    }
-    Ok(match status::is_good(&all) {
-        true => Exit::Done,
-        false => Exit::Failed,
-    })
-}
-
 /// JSON lines, unless a table was asked for or a person reads.
 fn json(flags: &TableFlags) -> bool {
     let wants_table = flags.no_header || flags.columns.is_some();
@@ -172,7 +134,7 @@ fn as_table(flags: &TableFlags) -> TableFlags {
     }
 }
 
-fn row<T: Serialize>(of: &T) -> Value {
+pub fn row<T: Serialize>(of: &T) -> Value {
     serde_json::to_value(of).unwrap_or_default()
 }
 

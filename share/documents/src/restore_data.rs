@@ -92,6 +92,8 @@ pub enum Part {
     Servers,
     /// Manifests of the images that the source's core zones use, an array.
     Images,
+    /// Configuration in `/usbkey`, and what else lies there: an object.
+    Usbkey,
     /// A part that a newer version wrote.
     #[serde(other)]
     Unknown,

@@ -143,7 +143,7 @@ fn take(raw: &mut RawFacts, looked: Looked) {
 
 fn other_headnodes(options: &Options, store: &Store, raw: &mut RawFacts) -> Vec<Looked> {
     let servers = raw.cnapi.as_ref().map(|cnapi| cnapi.what.as_slice());
-    let others = headnodes::known(servers, store)
+    let others = headnodes::known(servers, store, &[])
         .and_then(|known| headnodes::chosen(known, &[], raw.taken_on));
     match others {
         Ok(others) => machines::others(&others, &options.login),

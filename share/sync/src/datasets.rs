@@ -11,7 +11,7 @@ use documents::{Timestamp, Uuid};
 use tracing::{info, warn};
 
 use crate::error::SyncError;
-use crate::keep;
+use crate::keep::{self, Grid};
 use crate::names;
 use crate::pins::Pins;
 use crate::results::{DatasetResult, Importance, Outcome, RESULT_KIND};
@@ -37,6 +37,10 @@ pub struct Datasets<'a> {
     pub target: Uuid,
     /// Asked anew each time: a restore may begin while this runs.
     pub pins: &'a dyn Fn() -> Pins,
+    /// Which restore points are kept.
+    pub keep: &'a Grid,
+    /// Bytes of the pool that a receive must leave free.
+    pub reserve: u64,
     pub now: &'a dyn Fn() -> Timestamp,
 }
 
@@ -199,6 +203,7 @@ impl Datasets<'_> {
                 None
             }
         };
+        self.make_sure_of_room(&dataset, base.is_some(), seen.written.get(&dataset))?;
         // Our own clock, from before the snapshot: whatever the source's clock says, the data is not older than that.
         let as_of = (self.now)();
         // Named after the run, as all of them: so one question tells of all what was written since.
@@ -220,6 +225,33 @@ impl Datasets<'_> {
         let guid = newest.guid.clone();
         self.remove_old(copy.as_ref(), &theirs, &guid);
         Ok(())
+    }
+
+    /// Refuses what would fill the pool: a full pool stops every zone of this headnode.
+    fn make_sure_of_room(
+        &self,
+        dataset: &str,
+        incremental: bool,
+        written: Option<&u64>,
+    ) -> Result<(), SyncError> {
+        let needed = match (incremental, written) {
+            (true, Some(written)) => *written,
+            // All of it, or, from a bookmark, not more than that.
+            _ => {
+                let sizes = self.source.sizes(&[dataset.to_owned()])?;
+                sizes.get(dataset).copied().unwrap_or_default()
+            }
+        };
+        let free = self.pool.free()?;
+        if needed.saturating_add(self.reserve) <= free {
+            return Ok(());
+        }
+        Err(SyncError::NoRoom {
+            dataset: dataset.to_owned(),
+            needed,
+            free,
+            reserve: self.reserve,
+        })
     }
 
     fn take_snapshot(
@@ -362,7 +394,7 @@ impl Datasets<'_> {
     /// Removes what is no longer needed at both ends. That it can't is no failure of the sync: the next run tries again.
     fn remove_old(&self, copy: Option<&Copy>, theirs: &[Snapshot], whole: &str) {
         let here = copy.map_or(&[][..], |copy| copy.snapshots.as_slice());
-        for old in keep::old_here(here, self.target, &(self.pins)()) {
+        for old in keep::old_here(here, self.target, self.keep, &(self.pins)()) {
             if let Err(error) = self.pool.remove_snapshot(&old.dataset, &old.name) {
                 warn!("{error}");
             }

@@ -39,6 +39,16 @@ pub enum SyncError {
     /// A copy whose newest snapshot is not the source's.
     #[error("the copy of {dataset} is not the source's: {why}; its restore point is not recorded")]
     NotWhole { dataset: String, why: String },
+    #[error(
+        "{dataset} would take {needed} bytes of the {free} that are free here, of which {reserve} are kept back; its last \
+         restore point stays. Free room in the pool zones, or lower --reserve, and sync again"
+    )]
+    NoRoom {
+        dataset: String,
+        needed: u64,
+        free: u64,
+        reserve: u64,
+    },
     /// The configuration of this headnode lacks something, or a run was asked for that makes no sense.
     #[error("{0}")]
     Setup(String),

@@ -16,6 +16,7 @@ use serde_json::Value;
 use crate::error::SyncError;
 use crate::hosts;
 use crate::store::Store;
+use crate::trust::Offer;
 
 /// What this headnode knows of itself.
 #[derive(Debug, Clone)]
@@ -63,8 +64,12 @@ pub struct Headnode {
     pub address: Option<IpAddr>,
 }
 
-/// All headnodes that CNAPI or restore data knows, by hostname.
-pub fn known(cnapi: Option<&[Value]>, store: &Store) -> Result<Vec<Headnode>, SyncError> {
+/// All headnodes that CNAPI or restore data knows, or that trust was set up with, by hostname.
+pub fn known(
+    cnapi: Option<&[Value]>,
+    store: &Store,
+    peers: &[Offer],
+) -> Result<Vec<Headnode>, SyncError> {
     let mut found: BTreeMap<Uuid, Headnode> = BTreeMap::new();
     let mut add = |record: &Value| {
         if let Some(headnode) = of_record(record)
@@ -81,6 +86,13 @@ pub fn known(cnapi: Option<&[Value]>, store: &Store) -> Result<Vec<Headnode>, Sy
         for (_, servers) in generation.part(Part::Servers) {
             servers.as_array().into_iter().flatten().for_each(&mut add);
         }
+    }
+    for peer in peers {
+        found.entry(peer.server).or_insert_with(|| Headnode {
+            uuid: Some(peer.server),
+            hostname: peer.hostname.clone(),
+            address: Some(peer.address),
+        });
     }
     let mut headnodes: Vec<Headnode> = found.into_values().collect();
     headnodes.sort_by(|a, b| (&a.hostname, a.uuid).cmp(&(&b.hostname, b.uuid)));
@@ -208,7 +220,7 @@ mod tests {
         });
         let cn = json!({"uuid": Uuid::from_u128(9), "hostname": "cn0", "headnode": false});
         let all: Vec<Value> = servers.into_iter().chain([cn]).collect();
-        known(Some(&all), &Store::new("/nowhere at all")).unwrap()
+        known(Some(&all), &Store::new("/nowhere at all"), &[]).unwrap()
     }
 
     #[test]

@@ -109,7 +109,10 @@ impl Source for HostSource {
         let bookmarks: Vec<&str> = bookmarks.iter().map(String::as_str).collect();
         let bookmarks = zfs::parse_bookmarks(&lines(&bookmarks)).map_err(invalid)?;
         let snapshots = snapshots.iter().map(|one| snapshot(one, 0));
-        Ok(snapshots.chain(bookmarks.iter().map(bookmark)).collect())
+        let mut all: Vec<Snapshot> = snapshots.chain(bookmarks.iter().map(bookmark)).collect();
+        // Stable: snapshots of one second stay in their order.
+        all.sort_by_key(|one| one.taken_at);
+        Ok(all)
     }
 
     fn written_since(
@@ -252,6 +255,13 @@ impl Pool for HostPool {
         };
         let snapshots = zfs::snapshots(&self.here, name).map_err(|error| failed(&what, error))?;
         Ok(Some(copy(&dataset, &snapshots, &BTreeSet::new())))
+    }
+
+    fn free(&self) -> Result<u64, SyncError> {
+        let what = "ask how much room the pool has";
+        let pool = zfs::dataset(&self.here, "zones").map_err(|error| failed(what, error))?;
+        pool.map(|pool| pool.avail)
+            .ok_or_else(|| SyncError::command(what, "there is no pool zones"))
     }
 
     fn put_aside(&self, copy: &str, to: &str) -> Result<(), SyncError> {

@@ -2,37 +2,128 @@
 // If a copy of the MPL was not distributed with this file, You can obtain one at https://mozilla.org/MPL/2.0/.
 //! What is kept, and what may go. Only what sync made is ever removed, and only after something newer is whole.
 
-use documents::Uuid;
+use std::str::FromStr;
+
+use documents::{Timestamp, Uuid};
 
 use crate::names;
 use crate::pins::Pins;
 use crate::snapshots::Snapshot;
 
-/// Restore points of a zone, and generations of a server, that are kept.
+/// Generations of a server that are kept.
 pub const KEPT: usize = 12;
 
-/// Our old snapshots of a copy, oldest first. `copy` is oldest first; the newest is never among them.
-pub fn old_here<'a>(copy: &'a [Snapshot], target: Uuid, pins: &Pins) -> Vec<&'a Snapshot> {
+/// Which restore points are kept: of each period the newest one, for so many periods that have one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Grid(Vec<Tier>);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Tier {
+    count: usize,
+    seconds: i64,
+}
+
+impl Default for Grid {
+    /// An hour of every pull, a day of hours, a week of days.
+    fn default() -> Grid {
+        let tier = |count, seconds| Tier { count, seconds };
+        Grid(vec![tier(12, 300), tier(24, 3600), tier(7, 86_400)])
+    }
+}
+
+impl FromStr for Grid {
+    type Err = String;
+
+    /// `12x5m,24x1h,7x1d`
+    fn from_str(text: &str) -> Result<Grid, String> {
+        let tier = |part: &str| {
+            let (count, period) = part.trim().split_once('x')?;
+            let count: usize = count.parse().ok().filter(|count| *count > 0)?;
+            let seconds = seconds(period)?;
+            Some(Tier { count, seconds })
+        };
+        let tiers: Option<Vec<Tier>> = text.split(',').map(tier).collect();
+        let wrong = || format!("\"{text}\" is not of the form 12x5m,24x1h,7x1d");
+        tiers.map(Grid).ok_or_else(wrong)
+    }
+}
+
+/// `90s`, `5m`, `1h`, `7d`.
+pub fn seconds(text: &str) -> Option<i64> {
+    let (number, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+    let unit = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3600,
+        "d" => 86_400,
+        _ => return None,
+    };
+    let number: i64 = number.parse().ok().filter(|number| *number > 0)?;
+    number.checked_mul(unit)
+}
+
+impl Grid {
+    /// Of moments, oldest first: true for each that is kept. The newest always is.
+    fn kept(&self, moments: &[Timestamp]) -> Vec<bool> {
+        let mut kept = vec![false; moments.len()];
+        if let Some(newest) = kept.last_mut() {
+            *newest = true;
+        }
+        for tier in &self.0 {
+            let mut periods = 0;
+            let mut last = None;
+            for (moment, kept) in moments.iter().zip(&mut kept).rev() {
+                let period = moment.as_millis().div_euclid(tier.seconds * 1000);
+                if last == Some(period) {
+                    continue;
+                }
+                last = Some(period);
+                periods += 1;
+                if periods > tier.count {
+                    break;
+                }
+                *kept = true;
+            }
+        }
+        kept
+    }
+}
+
+/// Our snapshots of a copy that may go, oldest first. `copy` is oldest first; the newest is never among them.
+pub fn old_here<'a>(
+    copy: &'a [Snapshot],
+    target: Uuid,
+    grid: &Grid,
+    pins: &Pins,
+) -> Vec<&'a Snapshot> {
     let ours: Vec<&Snapshot> = copy
         .iter()
         .filter(|snapshot| names::is_ours(&snapshot.name, target))
         .collect();
-    let surplus = ours.len().saturating_sub(KEPT);
+    let moments: Vec<Timestamp> = ours.iter().map(|snapshot| snapshot.taken_at).collect();
     ours.into_iter()
-        .take(surplus)
-        .filter(|snapshot| !snapshot.needed && pins.who_needs(&snapshot.name).is_none())
+        .zip(grid.kept(&moments))
+        .filter(|(snapshot, kept)| {
+            !kept && !snapshot.needed && pins.who_needs(&snapshot.name).is_none()
+        })
+        .map(|(snapshot, _)| snapshot)
         .collect()
 }
 
-/// Our snapshots on the source that are older than the one that is now whole here. That one stays: it is the next base.
+/// Our snapshots on the source, or their bookmarks, that are older than the one that is now whole here. That one stays: it is
+/// the next base.
 pub fn old_there<'a>(source: &'a [Snapshot], target: Uuid, whole: &str) -> Vec<&'a Snapshot> {
     let Some(newest) = source.iter().position(|snapshot| snapshot.guid == whole) else {
         return Vec::new();
     };
-    source[..newest]
+    let mut old: Vec<&Snapshot> = source[..newest]
         .iter()
-        .filter(|snapshot| names::is_ours(&snapshot.name, target) && !snapshot.needed)
-        .collect()
+        .filter(|one| names::is_ours(&one.name, target) && !one.needed && one.guid != whole)
+        .collect();
+    // A snapshot and its bookmark have one name, and go together.
+    old.sort_by(|a, b| a.name.cmp(&b.name));
+    old.dedup_by(|a, b| a.name == b.name);
+    old
 }
 
 /// Generations that may go, of names that are oldest first.
@@ -47,7 +138,6 @@ pub fn old_generations<'a>(names: &'a [String], pins: &Pins) -> Vec<&'a String> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use documents::Timestamp;
 
     const TARGET: Uuid = Uuid::from_u128(0x44454c4c_4700_1051_8031_b4c04f334731);
 
@@ -65,26 +155,73 @@ mod tests {
             dataset: "zones/x".to_owned(),
             name: name.to_owned(),
             guid: n.to_string(),
-            taken_at: Timestamp::from_millis(n as i64),
+            taken_at: Timestamp::from_millis(n as i64 * 300_000),
             bytes: 0,
             needed: false,
             bookmark: false,
         }
     }
 
+    fn old<'a>(all: &'a [Snapshot], grid: &str, pins: &Pins) -> Vec<&'a Snapshot> {
+        old_here(all, TARGET, &grid.parse().unwrap(), pins)
+    }
+
     #[test]
     fn the_newest_twelve_stay_and_the_oldest_go() {
         let all = ours(14);
-        let old = old_here(&all, TARGET, &Pins::none());
-        assert_eq!(old, [&all[0], &all[1]]);
-        assert!(old_here(&all[..12], TARGET, &Pins::none()).is_empty());
+        assert_eq!(old(&all, "12x5m", &Pins::none()), [&all[0], &all[1]]);
+        assert!(old(&all[..12], "12x5m", &Pins::none()).is_empty());
+    }
+
+    #[test]
+    fn a_week_of_pulls_leaves_an_hour_of_all_a_day_of_hours_and_a_week_of_days() {
+        let mut all: Vec<Snapshot> = Vec::new();
+        for snapshot in ours(10 * 288) {
+            all.push(snapshot);
+            let gone: Vec<String> = old_here(&all, TARGET, &Grid::default(), &Pins::none())
+                .iter()
+                .map(|old| old.guid.clone())
+                .collect();
+            all.retain(|one| !gone.contains(&one.guid));
+        }
+        let age = |one: &Snapshot| all[all.len() - 1].taken_at.seconds_since(one.taken_at);
+        let within = |seconds| all.iter().filter(|one| age(one) < seconds).count();
+        assert_eq!(within(3600), 12);
+        assert_eq!(within(86_400), 12 + 23);
+        assert_eq!(all.len(), 12 + 23 + 6);
+    }
+
+    #[test]
+    fn a_pause_of_a_month_costs_no_restore_point_that_was_there() {
+        let mut all = ours(12);
+        all.push(named("triton-sync-b4c04f334731-29991231T000000Z", 30 * 288));
+        assert_eq!(old(&all, "12x5m", &Pins::none()), [&all[0]]);
+    }
+
+    #[test]
+    fn a_grid_is_read_or_refused() {
+        let grid: Grid = "12x5m,24x1h,7x1d".parse().unwrap();
+        assert_eq!(grid, Grid::default());
+        for bad in [
+            "",
+            "12",
+            "0x5m",
+            "12x5",
+            "12x0m",
+            "x5m",
+            "12x5m,",
+            "-1x5m",
+            "12x5\u{b5}",
+        ] {
+            assert!(bad.parse::<Grid>().is_err(), "{bad}");
+        }
     }
 
     #[test]
     fn snapshots_of_others_are_neither_counted_nor_removed() {
         let mut all = ours(12);
         all.insert(0, named("before-the-upgrade", 99));
-        assert!(old_here(&all, TARGET, &Pins::none()).is_empty());
+        assert!(old(&all, "12x5m", &Pins::none()).is_empty());
     }
 
     #[test]
@@ -92,7 +229,7 @@ mod tests {
         let mut all = ours(15);
         all[0].needed = true;
         let pins = Pins::of(vec![("journal/a run".to_owned(), all[1].name.clone())]);
-        assert_eq!(old_here(&all, TARGET, &pins), [&all[2]]);
+        assert_eq!(old(&all, "12x5m", &pins), [&all[2]]);
     }
 
     #[test]

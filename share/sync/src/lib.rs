@@ -12,6 +12,7 @@ pub mod error;
 mod files;
 pub mod generation;
 pub mod headnodes;
+pub mod holds;
 pub mod hosts;
 pub mod images;
 pub mod keep;
@@ -29,6 +30,7 @@ pub mod snapshots;
 pub mod status;
 pub mod store;
 pub mod transport;
+pub mod trust;
 
 pub use datasets::{Datasets, Wanted};
 pub use error::SyncError;

@@ -40,6 +40,11 @@ pub fn is_ours(snapshot: &str, target: Uuid) -> bool {
         .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
 }
 
+/// True for a snapshot that some headnode's sync took.
+pub fn is_anybodys(snapshot: &str) -> bool {
+    snapshot.starts_with(PREFIX)
+}
+
 /// A zone's delegate dataset.
 pub fn delegate(vm: Uuid) -> String {
     format!("zones/{vm}/data")

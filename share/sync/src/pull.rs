@@ -14,6 +14,7 @@ use crate::datasets::{Datasets, Wanted};
 use crate::error::SyncError;
 use crate::generation::{self, Origin};
 use crate::images;
+use crate::keep::Grid;
 use crate::pins::Pins;
 use crate::records::{self, Asked};
 use crate::results::{DatasetResult, Outcome, SUMMARY_KIND, SourceSummary};
@@ -32,6 +33,10 @@ pub struct Pull<'a> {
     pub services: &'a Services,
     /// Asked anew each time: a restore may begin while this runs.
     pub pins: &'a dyn Fn() -> Pins,
+    /// Which restore points are kept.
+    pub keep: &'a Grid,
+    /// Bytes of the pool that a receive must leave free.
+    pub reserve: u64,
 }
 
 /// An empty account of a source, to be filled in.
@@ -86,6 +91,8 @@ impl Pull<'_> {
             store: self.store,
             target: self.target,
             pins: self.pins,
+            keep: self.keep,
+            reserve: self.reserve,
             now: &Timestamp::now,
         };
         let wanted = wanted(&zones, self.services);
@@ -117,6 +124,15 @@ impl Pull<'_> {
                 records::path_of(Part::Images).to_owned(),
                 Value::Array(needed.to_vec()),
             )]),
+        });
+        asked.push(Asked {
+            part: Part::Usbkey,
+            from: format!("/usbkey@{}", source.hostname()),
+            at,
+            answer: source
+                .usbkey()
+                .map(|key| vec![(records::path_of(Part::Usbkey).to_owned(), key)])
+                .map_err(|error| error.to_string()),
         });
         let newest = self.store.newest(source.server())?;
         for fault in &newest.faults {

@@ -138,6 +138,7 @@ pub fn path_of(part: Part) -> &'static str {
         Part::Addresses => "napi/addresses.json",
         Part::Servers => "cnapi/servers.json",
         Part::Images => "images.json",
+        Part::Usbkey => "usbkey.json",
         Part::Unknown => "unknown",
     }
 }

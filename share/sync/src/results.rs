@@ -3,7 +3,7 @@
 //! What a sync says it did: one line per dataset, then one per source.
 
 use documents::{Timestamp, Uuid};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::records::Carried;
 
@@ -46,7 +46,7 @@ pub struct DatasetResult {
 }
 
 /// What the loss of a dataset costs. Datasets that are never synced have none.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Importance {
     Required,

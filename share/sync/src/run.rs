@@ -16,12 +16,14 @@ use crate::error::SyncError;
 use crate::files;
 use crate::headnodes::{self, Headnode, Login, ThisHeadnode};
 use crate::hosts::{HostPool, HostSource};
+use crate::keep::Grid;
 use crate::pause;
 use crate::pins::{self, Pins};
 use crate::pull::{self, Pull};
 use crate::results::{DatasetResult, Importance, Preview, SourceSummary};
 use crate::served::ServedSource;
 use crate::store::Store;
+use crate::trust::Trust;
 use crate::{preview, transport::Source};
 
 /// Services whose delegate dataset is synced, and what it is worth.
@@ -39,6 +41,10 @@ pub struct Sync {
     /// Where services are, given by hand.
     pub urls: BTreeMap<String, String>,
     pub login: Login,
+    /// Which restore points are kept.
+    pub keep: Grid,
+    /// Bytes of the pool that a receive must leave free.
+    pub reserve: u64,
     /// Bytes a second that each stream may take.
     pub limit_rate: Option<u64>,
     /// `triton-sync-data/0.1.0`
@@ -77,6 +83,8 @@ impl Sync {
             answers: &ground.answers,
             services: &self.services,
             pins: &pins,
+            keep: &self.keep,
+            reserve: self.reserve,
         };
         let mut summaries = Vec::new();
         for headnode in &ground.headnodes {
@@ -124,7 +132,8 @@ impl Sync {
             options: Options::new(&self.product, Uuid::new_v4()),
         };
         let answers = answers::ask(&endpoints);
-        let known = headnodes::known(answers.servers.as_deref(), &store)?;
+        let peers = Trust::of(&self.host).peers()?;
+        let known = headnodes::known(answers.servers.as_deref(), &store, &peers)?;
         let mut headnodes = match (self.local, self.from.is_empty()) {
             // `--local` alone means this headnode alone.
             (true, true) => Vec::new(),
@@ -157,13 +166,11 @@ impl Sync {
         headnode: &Headnode,
         this: &ThisHeadnode,
     ) -> Result<Box<dyn Source>, SyncError> {
-        let here = self.host.clone();
         if headnode.uuid == Some(this.uuid) {
+            let here = self.host.clone();
             return Ok(Box::new(HostSource::new(this.uuid, &this.hostname, here)));
         }
-        let there = self.login.host(headnode)?;
-        let source =
-            ServedSource::connect(&there, &self.program, this.uuid, here, self.limit_rate)?;
+        let source = self.connect(headnode, this.uuid)?;
         match headnode.uuid {
             _ if source.server() == this.uuid => Err(SyncError::Itself(headnode.hostname.clone())),
             Some(wanted) if wanted != source.server() => Err(SyncError::WrongServer {
@@ -173,6 +180,40 @@ impl Sync {
             }),
             _ => Ok(Box::new(source)),
         }
+    }
+
+    /// By our own key where trust was set up with that headnode, and else as the operator who runs us.
+    fn login(&self, headnode: &Headnode) -> Result<Login, SyncError> {
+        let trust = Trust::of(&self.host);
+        let trusted = self.login.identity.is_none()
+            && trust
+                .peers()?
+                .iter()
+                .any(|peer| Some(peer.server) == headnode.uuid);
+        Ok(match trusted {
+            true => Login {
+                identity: Some(trust.identity()),
+                known_hosts: Some(trust.known_hosts()),
+                ..self.login.clone()
+            },
+            false => self.login.clone(),
+        })
+    }
+
+    /// Asks other headnodes to pull from this one soon; `each` is told of every one, by hostname.
+    pub fn poke(&self, each: &mut dyn FnMut(&str, Result<(), SyncError>)) -> Result<(), SyncError> {
+        let ground = self.ground()?;
+        for headnode in &ground.headnodes {
+            let source = self.connect(headnode, ground.this.uuid);
+            each(&headnode.hostname, source.and_then(|source| source.poke()));
+        }
+        Ok(())
+    }
+
+    fn connect(&self, headnode: &Headnode, this: Uuid) -> Result<ServedSource, SyncError> {
+        let there = self.login(headnode)?.host(headnode)?;
+        let here = self.host.clone();
+        ServedSource::connect(&there, &self.program, this, here, self.limit_rate)
     }
 
     /// One run per target at a time.

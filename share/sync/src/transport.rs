@@ -69,6 +69,8 @@ pub trait Source {
 pub trait Pool {
     /// Makes the parent of a server's copies, not mounted and read-only, if it is not there.
     fn prepare(&self, server: Uuid) -> Result<(), SyncError>;
+    /// Bytes that are free in the pool.
+    fn free(&self) -> Result<u64, SyncError>;
     /// Everything there is of a server's datasets, snapshots included.
     fn copies(&self, server: Uuid) -> Result<Vec<Copy>, SyncError>;
     /// Anew, after a receive.

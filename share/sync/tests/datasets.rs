@@ -240,14 +240,60 @@ fn a_diverged_copy_that_a_run_needs_is_left_as_it_is() {
 }
 
 #[test]
-fn twelve_restore_points_are_kept_here_and_one_snapshot_there() {
+fn what_would_fill_the_pool_is_refused_with_figures_and_the_last_restore_point_stays() {
+    let world = World::with(&[IMGAPI, SAPI]);
+    let both = [(IMGAPI, "imgapi", Required), (SAPI, "sapi", Required)];
+    world.sync(&both);
+    world.write(IMGAPI, 5000);
+    world.write(SAPI, 10);
+    *world.free.borrow_mut() = 4000;
+    let results = world.sync(&both);
+    assert_eq!(results[0].outcome, Outcome::Failed);
+    let why = results[0].why.as_deref().unwrap();
+    assert!(
+        why.contains("5000") && why.contains("4000") && why.contains("1000"),
+        "{why}"
+    );
+    assert_eq!(results[1].outcome, Outcome::Sent);
+    assert_eq!(
+        world.store().points(SOURCE, IMGAPI).unwrap().points.len(),
+        1
+    );
+    assert_eq!(world.copy_of(IMGAPI).snapshots.len(), 1);
+}
+
+#[test]
+fn a_source_whose_snapshot_is_gone_is_gone_on_with_from_its_bookmark() {
+    let world = World::with(&[IMGAPI]);
+    world.sync(ONE);
+    world.write(IMGAPI, 24);
+    world.later(300);
+    let dataset = names::delegate(IMGAPI);
+    for snapshot in &mut world
+        .source
+        .borrow_mut()
+        .get_mut(&dataset)
+        .unwrap()
+        .snapshots
+    {
+        snapshot.bookmark = true;
+    }
+    let result = world.sync(ONE);
+    assert_eq!((result[0].outcome, result[0].bytes), (Outcome::Sent, 24));
+    assert_eq!(world.ran("put aside"), 0);
+}
+
+#[test]
+fn an_hour_of_restore_points_is_kept_here_and_one_snapshot_there() {
     let world = World::with(&[IMGAPI]);
     for _ in 0..15 {
         world.write(IMGAPI, 1);
         world.later(300);
         assert_eq!(world.sync(ONE)[0].outcome, Outcome::Sent);
     }
-    assert_eq!(world.copy_of(IMGAPI).snapshots.len(), 12);
+    // Two of them are the last of their hour.
+    let kept = world.copy_of(IMGAPI).snapshots.len();
+    assert!((12..=13).contains(&kept), "{kept}");
     let there = &world.source.borrow()[&names::delegate(IMGAPI)]
         .snapshots
         .len();

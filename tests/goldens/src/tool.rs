@@ -55,10 +55,11 @@ pub fn run(tool: &str, words: &[String], stdin: Option<&str>) -> Run {
     }
 }
 
-/// The help of a tool, or of one of its commands. It must be asked for with success.
+/// The help of a tool, or of one of its commands (`trust`, `trust add`). It must be asked for with success.
 pub fn help(tool: &str, command: Option<&str>) -> String {
     let words: Vec<String> = command
         .into_iter()
+        .flat_map(str::split_whitespace)
         .chain(["--help"])
         .map(str::to_owned)
         .collect();
@@ -69,6 +70,17 @@ pub fn help(tool: &str, command: Option<&str>) -> String {
         "{tool} {words:?}"
     );
     run.out
+}
+
+/// All commands of a tool, those of its commands among them: `trust`, `trust add`.
+pub fn all_commands(tool: &str) -> Vec<String> {
+    let mut all = Vec::new();
+    for command in commands(&help(tool, None)) {
+        let below = commands(&help(tool, Some(&command)));
+        let below = below.iter().map(|one| format!("{command} {one}"));
+        all.extend(std::iter::once(command.clone()).chain(below));
+    }
+    all
 }
 
 /// The commands that a tool's help lists, but for `help` itself.

@@ -12,7 +12,7 @@ use goldens::{flags, names, read, repository, tool};
 /// Help of a tool's commands by name, its own under "".
 fn helps(tool: &str) -> BTreeMap<String, String> {
     let own = tool::help(tool, None);
-    let mut helps: BTreeMap<String, String> = tool::commands(&own)
+    let mut helps: BTreeMap<String, String> = tool::all_commands(tool)
         .into_iter()
         .map(|command| {
             let help = tool::help(tool, Some(&command));
@@ -25,12 +25,11 @@ fn helps(tool: &str) -> BTreeMap<String, String> {
 
 /// Flags that a call gives and its tool, or the command of it that is called, does not have.
 fn unknown(call: &Call, helps: &BTreeMap<String, String>) -> Vec<String> {
-    let command = call
-        .words
-        .first()
-        .filter(|word| helps.contains_key(*word))
-        .cloned()
-        .unwrap_or_default();
+    let called = |count: usize| {
+        let words = call.words.get(..count)?.join(" ");
+        helps.contains_key(&words).then_some(words)
+    };
+    let command = called(2).or_else(|| called(1)).unwrap_or_default();
     let known = flags::of_help(&helps[&command]);
     call.flags
         .iter()

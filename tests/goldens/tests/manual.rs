@@ -17,7 +17,7 @@ fn page(name: &str) -> String {
 fn flags_of(tool: &str) -> BTreeSet<String> {
     let help = tool::help(tool, None);
     let mut all = flags::of_help(&help);
-    for command in tool::commands(&help) {
+    for command in tool::all_commands(tool) {
         all.extend(flags::of_help(&tool::help(tool, Some(&command))));
     }
     all

@@ -66,7 +66,7 @@ fn every_tool_and_each_of_its_commands_has_its_help_and_its_errors_reviewed() {
         let path = |what: &str| repository(EXPECTED).join(format!("{tool}.{what}.txt"));
         let help = read(&path("help"));
         let wanted = std::iter::once(format!("$ {tool} --help\n")).chain(
-            tool::commands(&tool::help(&tool, None))
+            tool::all_commands(&tool)
                 .into_iter()
                 .map(|command| format!("$ {tool} {command} --help\n")),
         );

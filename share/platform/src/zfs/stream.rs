@@ -106,7 +106,7 @@ pub fn token_snapshot(host: &Host, resume: &Send) -> Result<String, Error> {
         .map_err(|error| Error::parse(host, "what zfs send -nvP -t printed", error))
 }
 
-/// `	toname = zones/U/data@NAME`
+/// `toname = zones/U/data@NAME`
 pub fn parse_token_snapshot(text: &str) -> Result<String, ParseError> {
     let name = text
         .lines()

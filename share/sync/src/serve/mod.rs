@@ -16,6 +16,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use documents::Uuid;
+use documents::restore_data::FOLDER;
 use platform::{Command, Host, end_all_children, zfs};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -242,6 +243,7 @@ impl<W: Write> Conversation<'_, W> {
             }
             Request::Poke {} => {
                 let path = self.server.host.path(POKE);
+                files::make_private_folder(&self.server.host.path(FOLDER))?;
                 files::touch(&path)?;
                 Ok(Value::Null)
             }

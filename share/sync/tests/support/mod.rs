@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use documents::{Timestamp, Uuid};
 use serde_json::Value;
+use sync::keep::Grid;
 use sync::snapshots::{Copy, Snapshot};
 use sync::store::Store;
 use sync::transport::{Pool, Send, Source, Stream};
@@ -32,6 +33,8 @@ pub struct World {
     /// Commands that fail, by how they begin.
     pub broken: RefCell<Vec<(&'static str, bool)>>,
     pub clock: RefCell<i64>,
+    /// Bytes that the pool here has left.
+    pub free: RefCell<u64>,
     pub folder: tempfile::TempDir,
 }
 
@@ -53,6 +56,7 @@ impl World {
             commands: RefCell::default(),
             broken: RefCell::default(),
             clock: RefCell::new(1_795_410_600_000),
+            free: RefCell::new(1 << 40),
             folder: tempfile::tempdir().unwrap(),
         }
     }
@@ -114,6 +118,8 @@ impl World {
             store: &store,
             target: TARGET,
             pins: &|| pins.clone(),
+            keep: &Grid::default(),
+            reserve: 1000,
             now: &|| self.now(),
         };
         let wanted = zones
@@ -309,6 +315,10 @@ impl Pool for World {
 
     fn copy(&self, dataset: &str) -> Result<Option<Copy>, SyncError> {
         Ok(self.copies.borrow().get(dataset).cloned())
+    }
+
+    fn free(&self) -> Result<u64, SyncError> {
+        Ok(*self.free.borrow())
     }
 
     fn put_aside(&self, copy: &str, to: &str) -> Result<(), SyncError> {

@@ -4,6 +4,7 @@
 //! state model.
 
 mod imgadm;
+mod ssh_keygen;
 mod svcs;
 mod sysinfo;
 mod vmadm;
@@ -16,7 +17,15 @@ use crate::call::Call;
 use crate::lab::Lab;
 
 /// Every command that a host has a stand-in of.
-pub const NAMES: [&str; 6] = ["imgadm", "svcs", "sysinfo", "vmadm", "zfs", "zlogin"];
+pub const NAMES: [&str; 7] = [
+    "imgadm",
+    "ssh-keygen",
+    "svcs",
+    "sysinfo",
+    "vmadm",
+    "zfs",
+    "zlogin",
+];
 
 /// A subcommand, and what runs it with the words that follow.
 type Subcommand = (&'static str, fn(&Arc<Lab>, &mut Call, &[&str]) -> i32);
@@ -25,6 +34,7 @@ type Subcommand = (&'static str, fn(&Arc<Lab>, &mut Call, &[&str]) -> i32);
 pub fn run(lab: &Arc<Lab>, call: &mut Call) -> i32 {
     match call.name.as_str() {
         "imgadm" => imgadm::run(lab, call),
+        "ssh-keygen" => ssh_keygen::run(lab, call),
         "svcs" => svcs::run(lab, call),
         "sysinfo" => sysinfo::run(lab, call),
         "vmadm" => vmadm::run(lab, call),

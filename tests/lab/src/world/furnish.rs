@@ -95,6 +95,8 @@ fn keys(lab: &Lab, host: &str, hosts: &[(String, bool)]) -> io::Result<()> {
             id(&format!("key {name}")).simple()
         )
     };
+    let host_key = lab.host_path(host, "/var/ssh/ssh_host_ed25519_key.pub");
+    write(&host_key, public(&format!("host {host}")), 0o644)?;
     let folder = lab.host_path(host, "/root/.ssh");
     write(
         &folder.join("id_ed25519"),

@@ -105,16 +105,6 @@ fn check(lab: &Lab, host: &str, name: &str, header: &Header) -> Result<Option<Sn
             None => Ok(None),
         };
     };
-    if dataset
-        .snapshots
-        .iter()
-        .any(|known| known.name == header.to)
-    {
-        return Err(Refused::new(format!(
-            "cannot restore to {name}@{}: destination already exists",
-            header.to
-        )));
-    }
     if dataset.receive_resume_token.is_some() {
         if header.token == dataset.receive_resume_token {
             let base = header

@@ -47,7 +47,7 @@ fn restored_after_a_kill(call: u64, when: &str) -> Vec<String> {
     let taken: Vec<String> = scene
         .destroying_calls()
         .into_iter()
-        .filter(|call| !call.contains("@triton-sync-"))
+        .filter(|call| !call.contains("@triton-sync-") && !call.contains("#triton-sync-"))
         .collect();
     assert_eq!(taken, Vec::<String>::new());
     scene.instances()

@@ -243,9 +243,9 @@ fn destroys(lab: &Running) -> Result<Vec<String>> {
             .is_some_and(|by| by.starts_with("triton-sync"))
             && call["command"] == "zfs"
             && words.first() == Some(&"destroy")
-            && words
-                .last()
-                .is_some_and(|name| name.contains("@triton-sync-"))
+            && words.last().is_some_and(|name| {
+                name.contains("@triton-sync-") || name.contains("#triton-sync-")
+            })
     };
     Ok(calls
         .iter()

@@ -6,7 +6,7 @@ mod arguments;
 
 use std::process::ExitCode;
 
-use apply::{Options, World, WorldOptions};
+use apply::{Options, RefusalKind, World, WorldOptions};
 use arguments::Arguments;
 use cli::events::{self, EventPrinter};
 use cli::{Exit, Failure, confirm, input, notices, signals};
@@ -47,9 +47,9 @@ fn run(arguments: Arguments) -> Result<Exit, Failure> {
 }
 
 fn exit_of(refused: &apply::Refused) -> Exit {
-    if refused.precondition {
-        Exit::Refused
-    } else {
-        Exit::Failed
+    match refused.kind {
+        RefusalKind::Input => Exit::Bad,
+        RefusalKind::Precondition => Exit::Refused,
+        RefusalKind::Failure => Exit::Failed,
     }
 }

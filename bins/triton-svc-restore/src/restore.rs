@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use apply::{World, WorldOptions};
+use apply::{RefusalKind, World, WorldOptions};
 use cli::events::{self, EventPrinter};
 use cli::{Exit, Failure, confirm, input, install, notices, output, signals};
 use documents::event::Outcome;
@@ -56,10 +56,10 @@ pub fn run(arguments: Arguments) -> Result<Exit, Failure> {
     };
     let summary = apply::apply(&plan, &world, &options, &|event| printer.print(event)).map_err(
         |refused| Failure {
-            exit: if refused.precondition {
-                Exit::Refused
-            } else {
-                Exit::Failed
+            exit: match refused.kind {
+                RefusalKind::Input => Exit::Bad,
+                RefusalKind::Precondition => Exit::Refused,
+                RefusalKind::Failure => Exit::Failed,
             },
             message: refused.to_string(),
         },

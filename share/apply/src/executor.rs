@@ -31,22 +31,38 @@ pub struct Options {
 #[error("{}", .reasons.join("\n"))]
 pub struct Refused {
     pub reasons: Vec<String>,
-    /// True when a precondition does not hold; false when the executor itself could not work.
-    pub precondition: bool,
+    pub kind: RefusalKind,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RefusalKind {
+    /// What was asked for makes no sense with this plan.
+    Input,
+    /// A precondition does not hold.
+    Precondition,
+    /// The executor itself could not work.
+    Failure,
 }
 
 impl Refused {
     pub(crate) fn before(reasons: Vec<String>) -> Refused {
         Refused {
             reasons,
-            precondition: true,
+            kind: RefusalKind::Precondition,
         }
     }
 
     pub(crate) fn failed(reason: String) -> Refused {
         Refused {
             reasons: vec![reason],
-            precondition: false,
+            kind: RefusalKind::Failure,
+        }
+    }
+
+    pub(crate) fn input(reason: String) -> Refused {
+        Refused {
+            reasons: vec![reason],
+            kind: RefusalKind::Input,
         }
     }
 
@@ -74,7 +90,7 @@ pub fn apply(
         true => selection::select_to_undo(plan, &options.skip),
         false => selection::select(plan, &options.only, &options.skip),
     };
-    let steps = selected.map_err(|why| Refused::before(vec![why]))?;
+    let steps = selected?;
     let purpose = format!("run {} by {}", plan.run, world.product());
     let lock =
         LocalLock::acquire(&world.local, &purpose).map_err(|why| Refused::before(vec![why]))?;

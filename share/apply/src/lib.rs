@@ -22,7 +22,7 @@ mod undo;
 mod verbs;
 mod world;
 
-pub use executor::{Options, Refused, apply};
+pub use executor::{Options, RefusalKind, Refused, apply};
 pub use journal::{Journal, runs};
 pub use step::{Look, StepError};
 pub use world::{World, WorldOptions};

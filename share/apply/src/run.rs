@@ -34,6 +34,7 @@ struct Shared<'a> {
     schedule: Schedule<'a>,
     changed: usize,
     unchanged: usize,
+    checked: usize,
     failed: usize,
     held: usize,
     /// The journal can't be written: nothing more may be changed.
@@ -90,6 +91,7 @@ impl<'a> Run<'a> {
             schedule: Schedule::new(steps),
             changed: 0,
             unchanged: 0,
+            checked: 0,
             failed: 0,
             held: 0,
             broken: None,
@@ -133,6 +135,7 @@ impl<'a> Run<'a> {
             },
             changed: shared.changed,
             unchanged: shared.unchanged,
+            checked: shared.checked,
             failed: shared.failed,
             held: shared.held,
             seconds: began.elapsed().as_secs_f64(),
@@ -191,9 +194,16 @@ impl<'a> Run<'a> {
                     match changed {
                         true => guard.changed += 1,
                         // A check that passed is no effect that was there before.
-                        false if step.verb.only_looks() => {}
+                        false if step.verb.only_looks() => guard.checked += 1,
                         false => guard.unchanged += 1,
                     }
+                }
+                Err(error) if self.world.canceller.is_cancelled() => {
+                    guard.held += 1;
+                    self.hold(&[&step.id], &format!("interrupted: {}", error.why));
+                    let held = guard.schedule.failed(&step.id);
+                    guard.held += held.len();
+                    self.hold(&held, "the run was interrupted");
                 }
                 Err(error) => {
                     let event = Event::StepFailed {

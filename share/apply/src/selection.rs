@@ -7,20 +7,22 @@ use std::collections::BTreeSet;
 use documents::Plan;
 use documents::plan::{Step, StepId};
 
+use crate::executor::Refused;
+
 /// The steps that a run takes, in the plan's order.
 pub fn select<'a>(
     plan: &'a Plan,
     only: &[StepId],
     skip: &[String],
-) -> Result<Vec<&'a Step>, String> {
-    let taken = chosen(plan, only, skip)?;
-    refuse_orphans(plan, &taken, skip)?;
+) -> Result<Vec<&'a Step>, Refused> {
+    let taken = chosen(plan, only, skip).map_err(Refused::input)?;
+    refuse_orphans(plan, &taken, skip).map_err(|why| Refused::before(vec![why]))?;
     Ok(taken)
 }
 
 /// The steps that `--undo` takes back. Leaving out what others need is fine here: those are what goes.
-pub fn select_to_undo<'a>(plan: &'a Plan, skip: &[String]) -> Result<Vec<&'a Step>, String> {
-    chosen(plan, &[], skip)
+pub fn select_to_undo<'a>(plan: &'a Plan, skip: &[String]) -> Result<Vec<&'a Step>, Refused> {
+    chosen(plan, &[], skip).map_err(Refused::input)
 }
 
 fn chosen<'a>(plan: &'a Plan, only: &[StepId], skip: &[String]) -> Result<Vec<&'a Step>, String> {
@@ -86,7 +88,10 @@ mod tests {
             step("imgapi/start", &["sapi/start"]),
         ]);
         let error = select(&plan, &[], &["sapi".to_owned()]).unwrap_err();
-        assert_eq!(error, "--skip: imgapi needs sapi; skip those too, or none");
+        assert_eq!(
+            error.to_string(),
+            "--skip: imgapi needs sapi; skip those too, or none"
+        );
         let rest = select(&plan, &[], &["imgapi".to_owned()]).unwrap();
         assert_eq!(rest.len(), 1);
     }
@@ -108,11 +113,13 @@ mod tests {
         assert!(
             select(&plan, &[StepId::from("sapi/stop")], &[])
                 .unwrap_err()
+                .to_string()
                 .contains("sapi/stop")
         );
         assert!(
             select(&plan, &[], &["cns".to_owned()])
                 .unwrap_err()
+                .to_string()
                 .contains("cns")
         );
     }

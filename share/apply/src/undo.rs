@@ -129,6 +129,7 @@ impl Count {
             },
             changed: self.changed,
             unchanged: 0,
+            checked: 0,
             failed: self.failed,
             held: self.held + self.left,
             seconds: began.elapsed().as_secs_f64(),

@@ -90,8 +90,13 @@ fn text(summary: &Summary) -> String {
         Outcome::Undone => "undone",
     };
     let mut text = format!(
-        "{outcome}: {} changed, {} as they were, {} failed, {} held, {:.1} s",
-        summary.changed, summary.unchanged, summary.failed, summary.held, summary.seconds
+        "{outcome}: {} changed, {} as they were, {} checked, {} failed, {} held, {:.1} s",
+        summary.changed,
+        summary.unchanged,
+        summary.checked,
+        summary.failed,
+        summary.held,
+        summary.seconds
     );
     if let Some(next) = &summary.next {
         text.push_str(&format!("\nnext: {next}"));

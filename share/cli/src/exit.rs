@@ -112,7 +112,16 @@ pub fn main<A: Parser + AsRef<Common>>(run: fn(A) -> Result<Exit, Failure>) -> E
     let arguments = A::parse();
     let tool = A::command().get_name().to_owned();
     logs::start(&tool, arguments.as_ref());
-    match run(arguments) {
+    let root = arguments.as_ref().root.clone();
+    let outcome = match root.is_dir() {
+        true => run(arguments),
+        // An empty machine would look like one without services.
+        false => Err(Failure::bad(format!(
+            "--root {}: there is no such folder",
+            root.display()
+        ))),
+    };
+    match outcome {
         Ok(exit) => ExitCode::from(exit.code()),
         Err(failure) => {
             if failure.exit != Exit::Done {

@@ -3,7 +3,6 @@
 //! Logs, on stderr only: text for people, or one bunyan record a line for Triton's own tools.
 
 use std::fmt;
-use std::io::IsTerminal;
 
 use documents::Timestamp;
 use serde_json::{Map, Value, json};
@@ -29,7 +28,8 @@ pub fn start(tool: &str, common: &Common) {
         .with_writer(std::io::stderr);
     let started = match common.log {
         LogForm::Text => builder
-            .with_ansi(std::io::stderr().is_terminal())
+            // No colours, on a terminal either: what a person copies from there is plain text.
+            .with_ansi(false)
             .without_time()
             .with_target(false)
             .try_init(),

@@ -71,8 +71,11 @@ pub struct Summary {
     pub run: Uuid,
     pub outcome: Outcome,
     pub changed: usize,
-    /// Effects that were there before. Checks and waits count nowhere.
+    /// Effects that were there before.
     pub unchanged: usize,
+    /// Checks and waits that went well.
+    #[serde(default)]
+    pub checked: usize,
     pub failed: usize,
     pub held: usize,
     pub seconds: f64,

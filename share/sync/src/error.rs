@@ -67,7 +67,7 @@ pub enum SyncError {
     NoSuchHeadnode { name: String, known: String },
     /// A plan is being applied here; it goes before.
     #[error(
-        "process {pid} ({purpose}) changes the datacenter since {since}; sync waits until it is over, run it again then"
+        "process {pid} ({purpose}) changes the datacenter since {since}; nothing was pulled; sync again when it is over"
     )]
     Paused {
         pid: u32,

@@ -142,6 +142,7 @@ mod tests {
                 outcome,
                 changed: 1,
                 unchanged: 0,
+                checked: 0,
                 failed: 0,
                 held: 0,
                 seconds: 1.0,

@@ -98,7 +98,7 @@ pub fn commands(help: &str) -> Vec<String> {
 }
 
 /// Where `cargo lab test` staged the product.
-fn install() -> PathBuf {
+pub fn install() -> PathBuf {
     match std::env::var_os("LAB_INSTALL") {
         Some(install) => PathBuf::from(install),
         None => panic!("this test drives the staged product: run this by `cargo lab test`"),

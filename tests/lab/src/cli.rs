@@ -127,8 +127,9 @@ struct Up {
     /// Real seconds that a second of the datacenter takes
     #[arg(long, default_value_t = Timings::default().scale)]
     scale: f64,
-    #[arg(long, default_value_t = 3)]
-    headnodes: usize,
+    /// Headnodes to begin with; the first two hold all services
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(2..=9))]
+    headnodes: u8,
     /// Stage a release build
     #[arg(long)]
     release: bool,
@@ -232,7 +233,7 @@ fn bring_up(up: Up) -> Result<u8> {
     let dir = up.place.dir();
     let options = Options {
         timings,
-        headnodes: up.headnodes,
+        headnodes: up.headnodes.into(),
         keep: up.keep,
         ..Options::new(dir, install)
     };

@@ -159,6 +159,15 @@ fn prepare(options: &Options) -> Result<()> {
         return Err(LabError::Refused(text));
     }
     let on = format!("making {}", dir.display());
+    let strangers = fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_some());
+    if strangers && !daemon::settings_file(dir).exists() {
+        // All of it would go when the lab goes down.
+        let text = format!(
+            "{} holds what no lab made; name a new folder",
+            dir.display()
+        );
+        return Err(LabError::Refused(text));
+    }
     if daemon::settings_file(dir).exists() {
         // Left by a lab that did not go down by itself.
         fs::remove_dir_all(dir).attempted(&on)?;

@@ -13,7 +13,7 @@ use documents::{Event, Plan, Refusal, Summary, Uuid, Verb};
 use platform::Canceller;
 use serde_json::{Map, Value};
 
-use super::{Options, Refused, apply};
+use super::{Options, RefusalKind, Refused, apply};
 use crate::journal::FOLDER;
 use crate::testing::{Center, Fault, plan, step};
 use crate::world::World;
@@ -225,7 +225,7 @@ fn one_step_runs_alone_only_when_all_that_it_needs_is_so() {
     let refused = run(&restore(), &center.world(), &only("imgapi/release"))
         .0
         .unwrap_err();
-    assert!(refused.precondition);
+    assert_eq!(refused.kind, RefusalKind::Precondition);
     // However far away.
     assert!(refused.to_string().contains("imgapi/address is needed"));
     assert!(center.records().changes.is_empty());
@@ -268,7 +268,7 @@ fn a_server_that_still_answers_refuses_the_whole_plan() {
     let refused = run(&plan, &center.world(), &Options::default())
         .0
         .unwrap_err();
-    assert!(refused.precondition);
+    assert_eq!(refused.kind, RefusalKind::Precondition);
     assert!(refused.to_string().contains("is not lost"), "{refused}");
     assert!(center.records().changes.is_empty());
     assert!(!journal(&center).exists());
@@ -288,7 +288,11 @@ fn a_plan_for_elsewhere_or_with_refusals_is_refused_with_every_reason() {
         .0
         .unwrap_err();
     let text = refused.to_string();
-    assert!(refused.precondition && refused.reasons.len() == 2, "{text}");
+    assert_eq!(
+        (refused.kind, refused.reasons.len()),
+        (RefusalKind::Precondition, 2),
+        "{text}"
+    );
     assert!(text.contains("west-2") && text.contains("--accept-old-data"));
     assert!(center.records().changes.is_empty());
 }
@@ -304,7 +308,7 @@ fn an_interrupt_before_the_first_step_begins_nothing_and_leaves_no_journal() {
         &Options::default(),
     );
     let refused = outcome.unwrap_err();
-    assert!(!refused.precondition, "{refused}");
+    assert_eq!(refused.kind, RefusalKind::Failure, "{refused}");
     assert!(refused.to_string().contains("nothing was changed"));
     assert!(events.is_empty());
     assert!(center.records().changes.is_empty());

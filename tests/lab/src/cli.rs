@@ -63,6 +63,9 @@ enum Verb {
         place: Place,
         host: String,
     },
+    /// Hosts with real ZFS and ssh, for what the lab only stands in for
+    #[command(subcommand)]
+    Rig(rig::cli::Command),
     /// What runs where
     Status {
         #[command(flatten)]
@@ -178,6 +181,7 @@ pub fn main() -> ExitCode {
             root,
             install,
         }) => host_init::main(&root, &install, &host).map(|()| 0),
+        Verb::Rig(command) => return rig::cli::run(command),
         Verb::Machine(Machine::Probe) => namespace::leave(true)
             .or_else(|_| namespace::leave(false))
             .map(|()| 0),

@@ -25,6 +25,7 @@ pub mod listener;
 pub mod log;
 pub mod model;
 pub mod namespace;
+pub mod offline;
 pub mod physics;
 pub mod running;
 pub mod servers;

@@ -13,6 +13,9 @@ fn main() -> ExitCode {
         .unwrap_or("lab");
     match name {
         "lab" => lab::cli::main(),
-        name => lab::client::main(name.to_owned()),
+        name => match lab::offline::model() {
+            Some(model) => lab::offline::main(name, &model),
+            None => lab::client::main(name.to_owned()),
+        },
     }
 }

@@ -331,6 +331,29 @@ fn a_restore_point_that_a_run_needs_is_kept() {
 }
 
 #[test]
+fn the_commands_of_a_round_are_a_constant_and_a_constant_for_each_changed_dataset() {
+    let mut counts = Vec::new();
+    for many in [1u128, 25, 200] {
+        let vms: Vec<Uuid> = (1..=many).map(Uuid::from_u128).collect();
+        let world = World::with(&vms);
+        let zones: Vec<_> = vms.iter().map(|vm| (*vm, "imgapi", Required)).collect();
+        world.sync(&zones);
+        world.later(300);
+        world.commands.borrow_mut().clear();
+        world.sync(&zones);
+        let unchanged = world.commands.borrow().len();
+        world.write(vms[0], 1);
+        world.later(300);
+        world.commands.borrow_mut().clear();
+        world.sync(&zones);
+        counts.push((unchanged, world.commands.borrow().len()));
+    }
+    assert!(counts.iter().all(|count| *count == counts[0]), "{counts:?}");
+    // Once two snapshots are in use, what was written is asked of each name.
+    assert_eq!(counts[0].0, 3);
+}
+
+#[test]
 fn looking_at_both_ends_costs_the_same_for_one_dataset_and_for_three() {
     let all = [
         (IMGAPI, "imgapi", Required),

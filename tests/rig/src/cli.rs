@@ -57,7 +57,7 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Run the tests that need the rig; what follows goes to `cargo test`
+    /// Run the tests that need the rig, those too that take minutes; what follows goes to `cargo test`
     Test {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
@@ -211,6 +211,11 @@ fn test(arguments: &[String]) -> Result<u8> {
     let status = std::process::Command::new(cargo)
         .args(["test", "--package", "rig"])
         .args(arguments)
+        // Those that take minutes are left out of the workspace's tests.
+        .args(match arguments.iter().any(|word| word == "--") {
+            true => &["--include-ignored"][..],
+            false => &["--", "--include-ignored"][..],
+        })
         .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
         .status()
         .attempted("starting cargo test")?;

@@ -41,10 +41,15 @@ pub fn rig(options: Options) -> Option<TestRig> {
     }
 }
 
+/// Fine where tests can have a rig; else why they skip themselves.
+pub fn available() -> Result<()> {
+    crate::preflight::can_run()?;
+    crate::cache::built().map(drop)
+}
+
 fn take_turn(options: Options) -> Result<TestRig> {
     // Whoever has no rig need not wait for a turn.
-    crate::preflight::can_run()?;
-    crate::cache::built()?;
+    available()?;
     let on = "waiting for another test's rig";
     fs::create_dir_all(crate::state::RUN).attempted(on)?;
     let path = format!("{}.lock", crate::state::RUN);

@@ -8,13 +8,13 @@ mod support;
 
 use std::time::Duration;
 
-use support::{SOURCE, Scene, TARGET, synced};
+use support::{SOURCE, Scene, TARGET, kills, none_runs, synced};
 
 /// Waits for a round that was caught to end by itself.
 fn ends(scene: &Scene, round: rig::Running) {
     scene.wait_for(
         TARGET,
-        "! pgrep -x triton-sync-dat",
+        &none_runs("triton-sync-data -j"),
         Duration::from_secs(90),
     );
     drop(round);
@@ -29,7 +29,7 @@ fn a_link_that_is_cut_and_healed() {
     // Nothing stays behind on the side that nobody told.
     scene.wait_for(
         SOURCE,
-        "! pgrep -f 'triton-sync-data|zfs send'",
+        &none_runs("triton-sync-data|zfs send"),
         Duration::from_secs(90),
     );
     scene.rig.heal(SOURCE).unwrap();
@@ -44,6 +44,7 @@ fn a_link_that_is_cut_and_healed() {
 }
 
 #[test]
+#[ignore = "takes a minute or more; `cargo lab rig test` runs it"]
 fn a_source_that_loses_its_power() {
     let Some(scene) = synced() else { return };
     let round = scene.caught_receiving();
@@ -54,6 +55,7 @@ fn a_source_that_loses_its_power() {
 }
 
 #[test]
+#[ignore = "takes a minute or more; `cargo lab rig test` runs it"]
 fn a_target_that_loses_its_power() {
     let Some(scene) = synced() else { return };
     let round = scene.caught_receiving();
@@ -62,39 +64,41 @@ fn a_target_that_loses_its_power() {
     scene.rig.boot(TARGET).unwrap();
     scene.wait_for(
         SOURCE,
-        "! pgrep -f 'triton-sync-data|zfs send'",
+        &none_runs("triton-sync-data|zfs send"),
         Duration::from_secs(90),
     );
     scene.recovers();
 }
 
 #[test]
+#[ignore = "takes a minute or more; `cargo lab rig test` runs it"]
 fn each_of_our_processes_that_is_killed() {
     let Some(scene) = synced() else { return };
     for (host, victim) in [
-        (TARGET, "pkill -9 -x triton-sync-dat"),
-        (TARGET, "pkill -9 -f 'zfs receive'"),
-        (SOURCE, "pkill -9 -x triton-sync-dat"),
-        (SOURCE, "pkill -9 -f 'zfs send'"),
-        (TARGET, "pkill -9 -x ssh"),
+        (TARGET, "triton-sync-data -j"),
+        (TARGET, "zfs receive"),
+        (SOURCE, "triton-sync-data serve"),
+        (SOURCE, "zfs send"),
+        (TARGET, " ssh -o"),
     ] {
         let round = scene.caught_receiving();
-        scene.ok(host, victim);
+        scene.ok(host, &kills(victim));
         ends(&scene, round);
-        scene.wait_for(SOURCE, "! pgrep -f 'zfs send'", Duration::from_secs(90));
-        scene.wait_for(TARGET, "! pgrep -f 'zfs receive'", Duration::from_secs(90));
+        scene.wait_for(SOURCE, &none_runs("zfs send"), Duration::from_secs(90));
+        scene.wait_for(TARGET, &none_runs("zfs receive"), Duration::from_secs(90));
         println!("after {victim} on {host}");
         scene.recovers();
     }
 }
 
 #[test]
+#[ignore = "takes a minute or more; `cargo lab rig test` runs it"]
 fn a_receive_whose_snapshot_is_gone_is_given_up_and_the_round_goes_on_by_itself() {
     let Some(scene) = synced() else { return };
     let round = scene.caught_receiving();
-    scene.ok(TARGET, "pkill -9 -x triton-sync-dat");
+    scene.ok(TARGET, &kills("triton-sync-data -j"));
     ends(&scene, round);
-    scene.wait_for(SOURCE, "! pgrep -f 'zfs send'", Duration::from_secs(90));
+    scene.wait_for(SOURCE, &none_runs("zfs send"), Duration::from_secs(90));
     let newest = format!(
         "$(zfs list -H -t snapshot -o name -s creation -d 1 {} | tail -1)",
         scene.dataset

@@ -105,6 +105,7 @@ fn foreign_snapshots_hide_nothing_are_not_touched_and_do_not_stop_a_sync() {
 }
 
 #[test]
+#[ignore = "takes a minute or more; `cargo lab rig test` runs it"]
 fn a_source_whose_snapshot_somebody_removed_goes_on_from_its_bookmark() {
     let Some(scene) = synced() else { return };
     let ours = format!(
@@ -124,12 +125,13 @@ fn a_source_whose_snapshot_somebody_removed_goes_on_from_its_bookmark() {
 }
 
 #[test]
+#[ignore = "takes a minute or more; `cargo lab rig test` runs it"]
 fn a_copy_that_was_changed_and_a_source_made_anew_are_put_aside_and_sent_again() {
     let Some(scene) = synced() else { return };
     let copy = &scene.copy;
     scene.ok(
         TARGET,
-        &format!("zfs set readonly=off {copy} && zfs set mountpoint=/tmp/changed {copy} && zfs mount {copy} && echo x > /tmp/changed/x && zfs unmount {copy} && zpool sync zones"),
+        &format!("zfs set readonly=off {copy} && zfs set mountpoint=/tmp/changed {copy} && echo x > /tmp/changed/x && zfs unmount {copy} && zpool sync zones"),
     );
     scene.recovers();
     let dataset = &scene.dataset;
@@ -148,6 +150,7 @@ fn a_copy_that_was_changed_and_a_source_made_anew_are_put_aside_and_sent_again()
 }
 
 #[test]
+#[ignore = "takes a minute or more; `cargo lab rig test` runs it"]
 fn what_would_fill_the_pool_is_refused_with_figures_and_the_last_restore_point_stays() {
     let Some(scene) = synced() else { return };
     scene.write(64);

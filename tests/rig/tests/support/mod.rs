@@ -44,7 +44,7 @@ pub fn trusting() -> Option<Scene> {
     }
     for service in SERVICES {
         let make = format!(
-            "vm=$(vmadm lookup tags.smartdc_role={service}) && zfs create -p zones/$vm/data && \
+            "vm=$(vmadm lookup tags.smartdc_role={service}) && zfs create -p -o atime=off zones/$vm/data && \
              head -c 300000 /dev/urandom > /zones/$vm/data/first"
         );
         rig.ok(SOURCE, &make).unwrap();
@@ -78,6 +78,22 @@ pub fn synced() -> Option<Scene> {
         "{first:?}"
     );
     Some(scene)
+}
+
+/// A shell command that lists the processes whose command line matches, and fails when there is none.
+pub fn runs(pattern: &str) -> String {
+    // The command line of this command has the word grep.
+    format!("ps -o pid,args | grep -E '{pattern}' | grep -v grep")
+}
+
+/// A shell command that succeeds when no process matches.
+pub fn none_runs(pattern: &str) -> String {
+    format!("! ( {} )", runs(pattern))
+}
+
+/// A shell command that kills all processes that match; there must be one.
+pub fn kills(pattern: &str) -> String {
+    format!("kill -9 $({} | awk '{{print $1}}')", runs(pattern))
 }
 
 impl Scene {
@@ -134,7 +150,7 @@ impl Scene {
         self.write(64);
         let command = format!("{SYNC} -j --from headnode0 --reserve 64M --limit-rate 2M");
         let running = self.rig.spawn(TARGET, &command).unwrap();
-        self.wait_for(TARGET, "pgrep -f 'zfs receive'", Duration::from_secs(60));
+        self.wait_for(TARGET, &runs("zfs receive"), Duration::from_secs(60));
         self.ok(TARGET, "sleep 3");
         running
     }
@@ -178,12 +194,12 @@ impl Scene {
             assert_eq!(held, "0", "on {host}");
             self.wait_for(
                 host,
-                "! pgrep -f 'zfs (send|receive)'",
+                &none_runs("zfs (send|receive)"),
                 Duration::from_secs(60),
             );
             self.wait_for(
                 host,
-                "! pgrep -f 'triton-sync-data'",
+                &none_runs("triton-sync-data"),
                 Duration::from_secs(60),
             );
         }

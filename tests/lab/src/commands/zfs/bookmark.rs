@@ -31,7 +31,7 @@ pub fn bookmark(lab: &Lab, host: &str, args: &[&str]) -> Outcome {
             return Err(refused("bookmark exists"));
         }
         let found = dataset.snapshots.iter().find(|known| known.name == own);
-        found.cloned().ok_or_else(|| no_dataset("open", snapshot))?
+        found.cloned().ok_or_else(|| Refused::absent(snapshot))?
     };
     let store = format!("b{}-{}", lab.now_ms(), fresh());
     files::copy(

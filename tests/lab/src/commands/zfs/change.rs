@@ -133,7 +133,7 @@ pub fn snapshot(lab: &Lab, host: &str, args: &[&str]) -> Outcome {
             .hosts
             .get(host)
             .and_then(|host| host.datasets.get(name))
-            .ok_or_else(|| no_dataset("open", name))?;
+            .ok_or_else(|| Refused::absent(name))?;
         if dataset.snapshots.iter().any(|known| known.name == own) {
             return Err(taken(full));
         }
@@ -157,7 +157,7 @@ pub fn snapshot(lab: &Lab, host: &str, args: &[&str]) -> Outcome {
         .hosts
         .get_mut(host)
         .and_then(|host| host.datasets.get_mut(name))
-        .ok_or_else(|| no_dataset("open", name))?;
+        .ok_or_else(|| Refused::absent(name))?;
     // Somebody may have been faster while the files were copied.
     if dataset.snapshots.iter().any(|known| known.name == own) {
         return Err(taken(full));

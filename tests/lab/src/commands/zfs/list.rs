@@ -140,19 +140,19 @@ fn dataset_rows(
             });
             continue;
         }
-        for bookmark in dataset.bookmarks.iter().filter(|_| asked.bookmarks) {
-            let cells = |column: &str| properties::of_bookmark(name, bookmark, column);
-            rows.push(Row {
-                creation: (bookmark.creation, bookmark.createtxg),
-                text: line(asked, cells)?,
-            });
-        }
         for snapshot in &dataset.snapshots {
             rows.extend(
                 snapshot_row(host, name, &snapshot.name, asked)?
                     .into_iter()
                     .flatten(),
             );
+        }
+        for bookmark in dataset.bookmarks.iter().filter(|_| asked.bookmarks) {
+            let cells = |column: &str| properties::of_bookmark(name, bookmark, column);
+            rows.push(Row {
+                creation: (bookmark.creation, bookmark.createtxg),
+                text: line(asked, cells)?,
+            });
         }
     }
     Ok(Some(rows))

@@ -27,6 +27,11 @@ impl Refused {
         Refused(text.into(), 1)
     }
 
+    /// A name that is not there, where zfs thinks of bad usage.
+    fn absent(name: &str) -> Refused {
+        Refused(format!("cannot open '{name}': dataset does not exist"), 2)
+    }
+
     fn usage(text: impl Into<String>) -> Refused {
         Refused(text.into(), 2)
     }

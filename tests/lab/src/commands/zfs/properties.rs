@@ -38,7 +38,9 @@ pub fn of_dataset(
             Some(snapshot) => {
                 let snapshot = dataset.snapshots.iter().find(|s| s.name == snapshot);
                 let value = snapshot.map(|s| since(lab, host, dataset, Some(s)).to_string());
-                own(value.unwrap_or_else(|| "-".to_owned()))
+                // The real one says so of what nobody can set.
+                let source = if value.is_some() { "local" } else { "-" };
+                Some((value.unwrap_or_else(|| "-".to_owned()), source.to_owned()))
             }
             None => inherited(host, name, property),
         },
@@ -109,11 +111,10 @@ pub fn of_snapshot(
         "userrefs" => snapshot.holds.len().to_string(),
         "clones" => clones(host, dataset, &snapshot.name).join(","),
         "origin" | "mountpoint" | "receive_resume_token" => "-".to_owned(),
-        user => snapshot
-            .properties
-            .get(user)
-            .cloned()
-            .unwrap_or_else(|| "-".to_owned()),
+        user => match snapshot.properties.get(user) {
+            Some(value) => return Some((value.clone(), "local".to_owned())),
+            None => "-".to_owned(),
+        },
     };
     Some((value, "-".to_owned()))
 }

@@ -131,22 +131,23 @@ fn check(lab: &Lab, host: &str, name: &str, header: &Header) -> Result<Option<Sn
             header.to
         )));
     }
-    let newest = dataset.snapshots.last().cloned();
-    let Some(newest) = newest.filter(|newest| newest.guid == from) else {
+    // Any of its snapshots will do, as long as nothing changed since.
+    let base = dataset.snapshots.iter().find(|known| known.guid == from);
+    let Some(base) = base.cloned() else {
         return Err(Refused::new(format!(
             "cannot receive incremental stream: most recent snapshot of {name} does not\nmatch incremental source"
         )));
     };
     let (live, frozen) = (
         lab.dataset_files(host, &dataset.store),
-        lab.dataset_files(host, &newest.store),
+        lab.dataset_files(host, &base.store),
     );
     if files::written(&frozen, &live) > 0 {
         return Err(Refused::new(format!(
             "cannot receive incremental stream: destination {name} has been modified\nsince most recent snapshot"
         )));
     }
-    Ok(Some(newest))
+    Ok(Some(base))
 }
 
 fn apply(

@@ -31,7 +31,7 @@ pub fn send(lab: &Arc<Lab>, call: &mut Call, args: &[&str]) -> Outcome {
     })?;
     let from = match &asked.base {
         None => None,
-        Some(base) => Some(base_of(lab, &call.host, dataset, base)?),
+        Some(base) => Some(base_of(lab, &call.host, dataset, base, &asked.snapshot)?),
     };
     let new = lab.dataset_files(&call.host, &to.store);
     let old = from
@@ -177,15 +177,25 @@ fn find(
         .cloned()
 }
 
-fn base_of(lab: &Lab, host: &str, dataset: &str, base: &str) -> Result<Snapshot, Refused> {
+fn base_of(
+    lab: &Lab,
+    host: &str,
+    dataset: &str,
+    base: &str,
+    to: &str,
+) -> Result<Snapshot, Refused> {
     if let Some((_, own)) = base.split_once('#') {
         let dc = lab.dc();
         let found = dc.hosts.get(host).and_then(|at| at.datasets.get(dataset));
         let mut bookmarks = found.into_iter().flat_map(|dataset| &dataset.bookmarks);
         let bookmark = bookmarks.find(|bookmark| bookmark.name == own).cloned();
-        return bookmark.ok_or_else(|| Refused::new(format!("bookmark '{base}' does not exist")));
+        return bookmark.ok_or_else(|| {
+            Refused::new(format!(
+                "warning: cannot send '{to}': incremental source ({base}) does not exist"
+            ))
+        });
     }
     let own = base.rsplit('@').next().unwrap_or(base);
     find(lab, host, dataset, |s| s.name == own)
-        .ok_or_else(|| Refused::new(format!("incremental source ({base}) does not exist")))
+        .ok_or_else(|| Refused::new(format!("cannot open '{base}': dataset does not exist")))
 }

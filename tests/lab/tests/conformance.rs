@@ -1,0 +1,101 @@
+// This Source Code Form is subject to the terms of the Mozilla Public License, v. 2.0.
+// If a copy of the MPL was not distributed with this file, You can obtain one at https://mozilla.org/MPL/2.0/.
+//! The lab's `zfs` is held to the real one: the same commands, in the lab and in the rig, with the same words and exit codes.
+// Helpers of tests may panic as tests do.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod support;
+
+use rig::{Options, testing};
+use support::{err, out, up};
+
+/// What the product does with ZFS, and what goes wrong with it. Names have no digits: numbers are masked.
+const COMMANDS: &[&str] = &[
+    "zfs create zones/conf",
+    "zfs create zones/conf",
+    "zfs create zones/none/below",
+    "zfs list -Hp -t filesystem,volume -o name,type,guid,creation,origin,mountpoint,canmount,readonly,receive_resume_token zones/conf",
+    "zfs list -Hp -o name zones/absent",
+    "zfs snapshot -o triton:sync=restore zones/conf@one",
+    "zfs snapshot zones/conf@one",
+    "zfs snapshot zones/absent@one",
+    "zfs bookmark zones/conf@one zones/conf#one",
+    "zfs bookmark zones/conf@one zones/conf#one",
+    "zfs bookmark zones/conf@absent zones/conf#absent",
+    "zfs list -Hp -t snapshot,bookmark -o name,guid,creation,userrefs -s creation -d 1 zones/conf",
+    "zfs list -Hp -t snapshot -o name,guid zones/conf@absent",
+    "zfs get -Hp -o name,property,value,source readonly,triton:sync zones/conf@one",
+    "zfs get -Hp -o name,property,value,source written@absent zones/conf",
+    "zfs get -Hp -o name,property,value,source written@one zones/conf zones/absent",
+    "zfs send -L -e -c zones/conf@one | zfs receive -s -u zones/copy",
+    "zfs send -L -e -c zones/conf@one | zfs receive -s -u zones/copy",
+    "zfs snapshot zones/conf@two",
+    "zfs send -nvP -L -e -c zones/conf@two | cut -f 1,2 | head -1",
+    "zfs send -L -e -c -i zones/conf@one zones/conf@two | zfs receive -s -u zones/none",
+    "zfs send -L -e -c -i zones/conf@one zones/conf@two | zfs receive -s -u zones/copy",
+    "zfs send -L -e -c -i zones/conf@absent zones/conf@two",
+    "zfs send -L -e -c zones/conf@absent",
+    "zfs send -L -e -c -i zones/conf#absent zones/conf@two",
+    "zfs snapshot zones/conf@three",
+    "zfs snapshot zones/copy@foreign",
+    "zfs send -L -e -c -i zones/conf#one zones/conf@three | zfs receive -s -u zones/copy",
+    "zfs list -Hp -t snapshot -o name -s creation -d 1 zones/copy",
+    "zfs clone -o readonly=on zones/copy@two zones/clone",
+    "zfs clone zones/copy@two zones/clone",
+    "zfs list -Hp -o name,origin zones/clone",
+    "zfs destroy zones/copy@two",
+    "zfs rename zones/clone zones/renamed",
+    "zfs rename zones/absent zones/elsewhere",
+    "zfs rename zones/renamed zones/conf",
+    "(zfs destroy zones/copy; echo $?) 2>&1 | sort",
+    "zfs destroy zones/renamed",
+    "zfs destroy zones/copy@two",
+    "zfs destroy zones/conf@absent",
+    "zfs destroy zones/conf#absent",
+    "zfs destroy zones/conf#one",
+    "zfs destroy zones/absent",
+    "zfs set readonly=on zones/copy",
+    "zfs get -Hp -o name,property,value,source readonly zones/copy",
+    "zfs receive -A zones/copy",
+];
+
+/// Numbers differ from machine to machine, and blank lines from version to version.
+fn masked(text: &str) -> String {
+    let mut masked = String::new();
+    // What usage there is differs from version to version.
+    let text = text.split("usage:").next().unwrap_or_default();
+    for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
+        for letter in line.chars() {
+            match letter {
+                '0'..='9' if masked.ends_with('#') => {}
+                '0'..='9' => masked.push('#'),
+                letter => masked.push(letter),
+            }
+        }
+        masked.push('\n');
+    }
+    masked
+}
+
+#[test]
+fn the_labs_zfs_speaks_as_the_real_one() {
+    let Some(rig) = testing::rig(Options {
+        guests: vec!["headnode0".to_owned()],
+        disk_mib: 512,
+        ..Options::default()
+    }) else {
+        return;
+    };
+    let lab = up();
+    let mut differences = Vec::new();
+    for command in COMMANDS {
+        let real = rig.run("headnode0", command).unwrap();
+        let ours = lab.run("headnode0", command);
+        let real = (real.code, masked(&real.stdout), masked(&real.stderr));
+        let ours = (ours.status.code(), masked(&out(&ours)), masked(&err(&ours)));
+        if (Some(i32::from(real.0 as u8)), &real.1, &real.2) != (ours.0, &ours.1, &ours.2) {
+            differences.push(format!("{command}\n  real: {real:?}\n  lab:  {ours:?}"));
+        }
+    }
+    assert!(differences.is_empty(), "{}", differences.join("\n"));
+}

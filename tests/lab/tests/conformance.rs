@@ -37,6 +37,8 @@ const COMMANDS: &[&str] = &[
     "zfs send -L -e -c zones/conf@absent",
     "zfs send -L -e -c -i zones/conf#absent zones/conf@two",
     "zfs snapshot zones/conf@three",
+    // Lists go by the second.
+    "sleep 1.1",
     "zfs snapshot zones/copy@foreign",
     "zfs send -L -e -c -i zones/conf#one zones/conf@three | zfs receive -s -u zones/copy",
     "zfs list -Hp -t snapshot -o name -s creation -d 1 zones/copy",

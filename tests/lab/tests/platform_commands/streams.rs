@@ -120,13 +120,15 @@ fn a_copy_that_was_changed_or_has_another_base_takes_no_increment() {
         "cannot receive incremental stream: destination zones/a copy has been modified\nsince most recent snapshot",
     );
     world.ok(HERE, &["zfs", "snapshot", "zones/a copy@foreign"]);
+    receive(&world, &increment(&world)).refused(1, "has been modified\nsince most recent snapshot");
+    world.ok(HERE, &["zfs", "destroy", "zones/a copy@1"]);
     receive(&world, &increment(&world)).refused(
         1,
         "cannot receive incremental stream: most recent snapshot of zones/a copy does not\nmatch incremental source",
     );
-    assert_eq!(guids(&world, HERE, COPY).len(), 2);
+    assert_eq!(guids(&world, HERE, COPY).len(), 1);
     let send = ["zfs", "send", "-i", "zones/source@0", "zones/source@2"];
-    let words = "incremental source (zones/source@0) does not exist";
+    let words = "cannot open 'zones/source@0': dataset does not exist";
     world.run(THERE, &send).refused(1, words);
 }
 

@@ -103,7 +103,7 @@ enum Verb {
     },
     /// Holds on snapshots that sync took: whose, and what they keep
     Holds {
-        /// Release those that a sync left behind
+        /// Release those whose tag is of sync; what others hold stays
         #[arg(long)]
         release: bool,
 

@@ -11,8 +11,7 @@ use platform::{Command, Dialogue, Host};
 use serde_json::Value;
 
 use crate::error::SyncError;
-use crate::serve::PATIENCE;
-use crate::serve::protocol::{Answer, BEAT, Frame, Request};
+use crate::serve::protocol::{Answer, BEAT, Frame, Request, SILENCE};
 
 /// Frames that wait for us: with the pieces that streams come in, 4 MiB.
 const WAITING: usize = 32;
@@ -93,12 +92,12 @@ impl Connection {
     /// The next frame that is no beat.
     pub fn next(&mut self) -> Result<Frame, SyncError> {
         loop {
-            match self.frames.recv_timeout(PATIENCE) {
+            match self.frames.recv_timeout(SILENCE) {
                 Ok(Ok(Frame::Beat)) => {}
                 Ok(Ok(frame)) => return Ok(frame),
                 Ok(Err(error)) => return Err(self.gone(error.to_string())),
                 Err(RecvTimeoutError::Timeout) => {
-                    let why = format!("nothing was heard of it for {} s", PATIENCE.as_secs());
+                    let why = format!("nothing was heard of it for {} s", SILENCE.as_secs());
                     return Err(self.gone(why));
                 }
                 Err(RecvTimeoutError::Disconnected) => {

@@ -1,7 +1,7 @@
 // This Source Code Form is subject to the terms of the Mozilla Public License, v. 2.0.
 // If a copy of the MPL was not distributed with this file, You can obtain one at https://mozilla.org/MPL/2.0/.
 //! Holds on snapshots that sync took, here: whose they are, and what they keep. Sync takes none itself, as ZFS keeps what it is
-//! sending; a hold that is found is somebody's decision, or a leftover of a release that did take them.
+//! sending; a hold that is found is somebody's decision, unless its tag says that it is of sync.
 
 use platform::{Host, zfs};
 use serde::Serialize;
@@ -45,7 +45,7 @@ fn explained(snapshot: String, tag: String) -> Held {
     let ours = tag.starts_with(OURS);
     let copy = names::is_copy(&snapshot);
     let why = match (ours, copy) {
-        (true, _) => "left by a sync that was killed; nothing needs it",
+        (true, _) => "its tag is of sync, which holds nothing between its runs; it may go",
         (false, true) => "somebody keeps this restore point; it is not pruned while it is held",
         (false, false) => {
             "somebody keeps this snapshot; it is not removed from the source while it is held"

@@ -10,9 +10,9 @@ use serde_json::Value;
 
 use crate::error::SyncError;
 use crate::names;
-use crate::serve::usbkey;
 use crate::snapshots::{Copy, Snapshot};
 use crate::transport::{Pool, Send, Source, Stream};
+use crate::usbkey;
 
 /// On every snapshot that sync takes: whose it is, for people and for tools that remove old ones.
 const OURS: [(&str, &str); 1] = [("triton:sync", "restore")];

@@ -31,6 +31,7 @@ pub mod status;
 pub mod store;
 pub mod transport;
 pub mod trust;
+mod usbkey;
 
 pub use datasets::{Datasets, Wanted};
 pub use error::SyncError;

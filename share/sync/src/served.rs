@@ -15,7 +15,6 @@ use serde_json::Value;
 
 use crate::connection::Connection;
 use crate::error::SyncError;
-use crate::names;
 use crate::serve::protocol::{Answer, Cursor, Frame, Request, VERSION};
 use crate::snapshots::Snapshot;
 use crate::transport::{Source, Stream};
@@ -223,7 +222,6 @@ impl Source for ServedSource {
         let received = receive.finish();
         let (answer, moved) = fed?;
         let received = received.map_err(|error| SyncError::command(&what, error))?;
-        debug_assert!(names::is_copy(copy));
         match (received.success(), connection.taken(&what, answer)) {
             (true, Ok(_)) => Ok(moved),
             // What the sender says is why the receive found its stream cut.

@@ -86,18 +86,8 @@ pub fn of(
 
 fn sort(all: &mut [Status]) {
     all.sort_by(|a, b| {
-        let key = |one: &Status| {
-            let Status {
-                source,
-                importance,
-                service,
-                vm,
-                on,
-                ..
-            } = one.clone();
-            (source, importance, service, vm, on)
-        };
-        key(a).cmp(&key(b))
+        let of_a = (&a.source, a.importance, &a.service, a.vm, &a.on);
+        of_a.cmp(&(&b.source, b.importance, &b.service, b.vm, &b.on))
     });
 }
 

@@ -282,8 +282,12 @@ mod tests {
         })
     }
 
+    /// A headnode that an operator's key opens already.
     fn here() -> (tempfile::TempDir, Trust) {
         let root = tempfile::tempdir().unwrap();
+        let ssh = root.path().join("root/.ssh");
+        fs::create_dir_all(&ssh).unwrap();
+        fs::write(ssh.join("authorized_keys"), "ssh-rsa AAAAB3 an operator\n").unwrap();
         let trust = Trust::of(&Host::local(root.path()));
         (root, trust)
     }
@@ -312,8 +316,6 @@ mod tests {
     fn a_peer_is_tied_to_serve_pinned_and_remembered_where_boots_do_not_reach() {
         let (root, trust) = here();
         let keys = root.path().join("root/.ssh/authorized_keys");
-        fs::create_dir_all(keys.parent().unwrap()).unwrap();
-        fs::write(&keys, "ssh-rsa AAAAB3 an operator\n").unwrap();
         let offer = Offer::read(&offer().to_string()).unwrap();
         trust.accept(&offer, "/opt/tool").unwrap();
         trust.accept(&offer, "/opt/tool").unwrap();
@@ -335,8 +337,6 @@ mod tests {
     fn what_is_withdrawn_leaves_the_lines_of_others() {
         let (root, trust) = here();
         let keys = root.path().join("root/.ssh/authorized_keys");
-        fs::create_dir_all(keys.parent().unwrap()).unwrap();
-        fs::write(&keys, "ssh-rsa AAAAB3 an operator\n").unwrap();
         let offer = Offer::read(&offer().to_string()).unwrap();
         trust.accept(&offer, "/opt/tool").unwrap();
         assert!(trust.withdraw(SERVER).unwrap());

@@ -349,7 +349,7 @@ fn the_commands_of_a_round_are_a_constant_and_a_constant_for_each_changed_datase
         counts.push((unchanged, world.commands.borrow().len()));
     }
     assert!(counts.iter().all(|count| *count == counts[0]), "{counts:?}");
-    // Once two snapshots are in use, what was written is asked of each name.
+    // Both ends are listed, and what was written is asked once, as all snapshots have one name.
     assert_eq!(counts[0].0, 3);
 }
 

@@ -6,14 +6,13 @@
 mod guard;
 pub mod protocol;
 mod refusals;
-pub(crate) mod usbkey;
 
 use std::io::{self, BufReader, Read, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use documents::Uuid;
 use documents::restore_data::FOLDER;
@@ -206,7 +205,7 @@ impl<W: Write> Conversation<'_, W> {
                 let zones = self.zones()?.all();
                 Ok(Value::Array(crate::images::needed(zones, &manifests)))
             }
-            Request::Usbkey {} => Ok(usbkey::read(&self.server.host)?),
+            Request::Usbkey {} => Ok(self.source.usbkey()?),
             Request::Snapshots { vms } => {
                 let datasets = self.datasets(&vms)?;
                 json(&self.source.snapshots(&datasets)?)
@@ -353,9 +352,7 @@ fn stream_of(dataset: &str, snapshot: &str, base: Option<Cursor>) -> zfs::Send {
 }
 
 /// Reads in a thread of its own, a bounded number of pieces ahead: neither disk nor network waits for the other's every pause.
-pub(crate) fn read_ahead(
-    mut from: impl Read + Send + 'static,
-) -> impl Iterator<Item = io::Result<Vec<u8>>> {
+fn read_ahead(mut from: impl Read + Send + 'static) -> impl Iterator<Item = io::Result<Vec<u8>>> {
     let (tell, told) = mpsc::sync_channel(AHEAD);
     thread::spawn(move || {
         loop {
@@ -376,6 +373,3 @@ pub(crate) fn read_ahead(
     });
     told.into_iter()
 }
-
-/// How long an end waits for the other before it calls it gone.
-pub(crate) const PATIENCE: Duration = SILENCE;

@@ -15,6 +15,7 @@ use documents::restore_data::FOLDER;
 use platform::{Canceller, Host, end_all_children};
 use sync::headnodes::Login;
 use sync::keep::Grid;
+use sync::members::Clusters;
 use sync::serve::{self, Server};
 use sync::{Importance, Services, Store, Sync};
 
@@ -62,6 +63,10 @@ pub struct Arguments {
     #[arg(long, value_name = "GRID", default_value = "12x5m,24x1h,7x1d")]
     keep: Grid,
 
+    /// How long copies of zones that are gone from their server are kept (7d, 720h)
+    #[arg(long, value_name = "PERIOD", default_value = "30d", value_parser = period)]
+    keep_vanished: Duration,
+
     /// Bytes of the pool that stay free, whatever is to be received (K, M, G)
     #[arg(long, value_name = "SIZE", default_value = "1G", value_parser = size)]
     reserve: u64,
@@ -69,6 +74,10 @@ pub struct Arguments {
     /// Bytes a second that a stream may take (K, M, G) [default: all there is]
     #[arg(long, value_name = "RATE", value_parser = size)]
     limit_rate: Option<u64>,
+
+    /// How many headnodes are pulled from at once
+    #[arg(long, value_name = "NUMBER", default_value_t = 1, value_parser = jobs)]
+    jobs: usize,
 
     /// Go on: pull again each time this has passed, or when another headnode asks for it (90s, 5m, 1h)
     #[arg(long, value_name = "PERIOD", value_parser = period, conflicts_with = "plan")]
@@ -254,6 +263,16 @@ impl Arguments {
             .collect())
     }
 
+    /// What the catalogue says of services whose members are each other's copies.
+    fn clusters(&self) -> Result<Clusters, Failure> {
+        let catalogue = install::catalogue(&self.common)?;
+        let cluster = |row: &contract::Row| match &row.restore {
+            contract::row::Restore::Rejoin { why } => Some((row.service.clone(), why.clone())),
+            _ => None,
+        };
+        Ok(catalogue.rows().filter_map(cluster).collect())
+    }
+
     pub fn server(&self, target: Uuid) -> Result<Server, Failure> {
         Ok(Server {
             host: Host::local(&self.common.root),
@@ -280,11 +299,19 @@ impl Arguments {
             keep: self.keep.clone(),
             reserve: self.reserve,
             limit_rate: self.limit_rate,
+            keep_vanished: i64::try_from(self.keep_vanished.as_secs()).unwrap_or(i64::MAX),
+            clusters: self.clusters()?,
+            jobs: self.jobs,
             program: program(),
             product: concat!("triton-sync-data/", env!("CARGO_PKG_VERSION")).to_owned(),
         };
         Ok((sync, interrupted))
     }
+}
+
+fn jobs(text: &str) -> Result<usize, String> {
+    let number = text.parse().ok().filter(|number| (1..=64).contains(number));
+    number.ok_or_else(|| format!("\"{text}\" is no number from 1 to 64"))
 }
 
 /// `512`, `64K`, `1.5G` is not: whole numbers of bytes, or of 1024 of them and so on.

@@ -61,11 +61,13 @@ pub fn round(
         let printed = match (&line, as_it_happens) {
             (Line::Dataset(result), true) => output::json_line(result),
             (Line::Source(summary), true) => output::json_line(summary),
+            (Line::Warning(warning), true) => output::json_line(warning),
             (_, false) => Ok(()),
         };
         match line {
             Line::Dataset(result) => table.row(row(result)),
             Line::Source(summary) => accounts.push_str(&account(summary)),
+            Line::Warning(warning) => accounts.push_str(&format!("warning: {}\n", warning.text)),
         }
         broken = broken.take().or(printed.err());
     })?;
@@ -181,6 +183,9 @@ fn account(summary: &SourceSummary) -> String {
             "  image {} {}: {outcome}\n",
             image.image, image.name
         ));
+    }
+    for copy in &summary.removed {
+        text.push_str(&format!("  {copy}: removed, its zone is gone\n"));
     }
     text
 }

@@ -78,6 +78,8 @@ pub enum Part {
     SapiApplication,
     /// All SAPI services, an array.
     SapiServices,
+    /// All SAPI manifests, the templates of zones' configuration: an array.
+    SapiManifests,
     /// One SAPI instance record; the file is named after its UUID.
     SapiInstance,
     /// `vmadm get` of one zone; the file is named after its UUID.

@@ -59,26 +59,16 @@ fn sapi(endpoints: &Endpoints) -> Answers {
     });
     let (sapi, applications) = match asked {
         Ok(asked) => asked,
-        Err(error) => return sapi_is_down(&error),
+        Err(error) => return no_sapi(&error.to_string()),
     };
     let Some(application) = applications.first() else {
-        let parts = [
-            Part::SapiApplication,
-            Part::SapiServices,
-            Part::SapiInstance,
-        ];
-        let why = "SAPI has no application sdc";
-        return Answers {
-            parts: parts
-                .map(|part| single(part, "sapi", Err(why.to_owned())))
-                .to_vec(),
-            ..Answers::default()
-        };
+        return no_sapi("SAPI has no application sdc");
     };
     let services = sapi.list_services(&ServiceFilter {
         application_uuid: Some(application.uuid),
         ..ServiceFilter::default()
     });
+    let manifests = sapi.list_manifests();
     let instances = sapi.list_instances(&InstanceFilter::default());
     let mine: Option<Vec<Uuid>> = services
         .as_ref()
@@ -106,6 +96,11 @@ fn sapi(endpoints: &Endpoints) -> Answers {
                 "sapi",
                 whole(services).map(Value::Array),
             ),
+            single(
+                Part::SapiManifests,
+                "sapi",
+                whole(manifests).map(Value::Array),
+            ),
             Asked {
                 part: Part::SapiInstance,
                 from: "sapi".to_owned(),
@@ -117,15 +112,16 @@ fn sapi(endpoints: &Endpoints) -> Answers {
     }
 }
 
-fn sapi_is_down(error: &ApiError) -> Answers {
+fn no_sapi(why: &str) -> Answers {
     let parts = [
         Part::SapiApplication,
         Part::SapiServices,
+        Part::SapiManifests,
         Part::SapiInstance,
     ];
     Answers {
         parts: parts
-            .map(|part| single(part, "sapi", Err(error.to_string())))
+            .map(|part| single(part, "sapi", Err(why.to_owned())))
             .to_vec(),
         ..Answers::default()
     }

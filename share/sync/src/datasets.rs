@@ -3,17 +3,18 @@
 //! The datasets of one source, one after the other: those that a restore can't do without first. Each ends with a restore
 //! point that is proven whole before it is recorded, so a run that is killed anywhere is completed by the next one.
 
-use std::collections::BTreeMap;
 use std::time::Instant;
 
-use documents::inventory::{Learnt, RestorePoint};
 use documents::{Timestamp, Uuid};
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
+use crate::common;
 use crate::error::SyncError;
-use crate::keep::{self, Grid};
+use crate::keep::Grid;
+use crate::look::Seen;
 use crate::names;
 use crate::pins::Pins;
+use crate::restore_points::whole;
 use crate::results::{DatasetResult, Importance, Outcome, RESULT_KIND};
 use crate::snapshots::{self, Base, Copy, Snapshot};
 use crate::store::Store;
@@ -44,30 +45,42 @@ pub struct Datasets<'a> {
     pub now: &'a dyn Fn() -> Timestamp,
 }
 
-/// Both ends, as they were when the run began.
-struct Seen {
-    theirs: BTreeMap<String, Vec<Snapshot>>,
-    copies: BTreeMap<String, Copy>,
-    /// Bytes written to a source's dataset since the newest snapshot that we have of it.
-    written: BTreeMap<String, u64>,
-    /// When that was asked.
-    asked_at: Timestamp,
+/// How far the sends of a dataset have come.
+struct Way {
+    /// What to go on from.
+    base: Option<Snapshot>,
+    /// Ours, made on the way.
+    bookmarks: Vec<Snapshot>,
+    bytes: u64,
+}
+
+impl Way {
+    fn from(base: Option<Snapshot>) -> Way {
+        Way {
+            base,
+            bookmarks: Vec::new(),
+            bytes: 0,
+        }
+    }
 }
 
 impl Datasets<'_> {
-    /// Syncs all of `wanted`; a failure is told of and the rest goes on.
+    /// Syncs all of `wanted`; a failure is told of and the rest goes on. Returns also the copies here that are of nothing wanted.
     pub fn sync(
         &self,
         mut wanted: Vec<Wanted>,
         each: &mut dyn FnMut(&DatasetResult),
-    ) -> Result<Vec<DatasetResult>, SyncError> {
-        wanted.sort_by(|a, b| {
-            (a.importance, &a.service, a.vm).cmp(&(b.importance, &b.service, b.vm))
+    ) -> Result<(Vec<DatasetResult>, Vec<Copy>), SyncError> {
+        // Of what matters alike, what has waited longest goes first.
+        wanted.sort_by_cached_key(|one| {
+            let points = self.store.points(self.source.server(), one.vm);
+            let newest = points.ok().and_then(|of| Some(of.points.last()?.as_of));
+            (one.importance, newest, one.service.clone(), one.vm)
         });
         if wanted.is_empty() {
-            return Ok(Vec::new());
+            let copies = self.pool.copies(self.source.server())?;
+            return Ok((Vec::new(), copies.unwrap_or_default()));
         }
-        self.pool.prepare(self.source.server())?;
         let mut seen = self.look(&wanted)?;
         let mut results = Vec::new();
         let mut gone = None;
@@ -76,59 +89,7 @@ impl Datasets<'_> {
             each(&result);
             results.push(result);
         }
-        Ok(results)
-    }
-
-    /// Looks at both ends with as few commands as do: their number does not grow with the number of datasets.
-    fn look(&self, wanted: &[Wanted]) -> Result<Seen, SyncError> {
-        let datasets: Vec<String> = wanted.iter().map(|w| names::delegate(w.vm)).collect();
-        let mut theirs: BTreeMap<String, Vec<Snapshot>> = BTreeMap::new();
-        for snapshot in self.source.snapshots(&datasets)? {
-            theirs
-                .entry(snapshot.dataset.clone())
-                .or_default()
-                .push(snapshot);
-        }
-        let copies: BTreeMap<String, Copy> = self
-            .pool
-            .copies(self.source.server())?
-            .into_iter()
-            .map(|copy| (copy.dataset.clone(), copy))
-            .collect();
-        let asked_at = (self.now)();
-        let written = self.written(wanted, &theirs, &copies)?;
-        Ok(Seen {
-            theirs,
-            copies,
-            written,
-            asked_at,
-        })
-    }
-
-    /// One question per snapshot name in use; a run names all its snapshots alike, so that is one question or a few.
-    fn written(
-        &self,
-        wanted: &[Wanted],
-        theirs: &BTreeMap<String, Vec<Snapshot>>,
-        copies: &BTreeMap<String, Copy>,
-    ) -> Result<BTreeMap<String, u64>, SyncError> {
-        let mut by_name: BTreeMap<String, Vec<String>> = BTreeMap::new();
-        for wanted in wanted {
-            let dataset = names::delegate(wanted.vm);
-            let copy = copies.get(&names::copy(self.source.server(), wanted.vm));
-            let source = theirs.get(&dataset).map_or(&[][..], Vec::as_slice);
-            if let Base::From(base) = snapshots::base(source, copy)
-                && let Some(there) = snapshots::counterpart(source, &base.guid)
-                && !there.bookmark
-            {
-                by_name.entry(there.name.clone()).or_default().push(dataset);
-            }
-        }
-        let mut written = BTreeMap::new();
-        for (snapshot, datasets) in by_name {
-            written.extend(self.source.written_since(&snapshot, &datasets)?);
-        }
-        Ok(written)
+        Ok((results, seen.copies.into_values().collect()))
     }
 
     /// `gone` is why the source no longer answers: the rest is not tried, as each try would wait for nothing.
@@ -179,126 +140,148 @@ impl Datasets<'_> {
     ) -> Result<(), SyncError> {
         let dataset = names::delegate(wanted.vm);
         let copy_name = names::copy(self.source.server(), wanted.vm);
-        let theirs = seen.theirs.remove(&dataset).unwrap_or_default();
+        let theirs = seen.theirs(&dataset).to_vec();
         let mut copy = seen.copies.remove(&copy_name);
         if let Some(token) = copy.as_ref().and_then(|copy| copy.resume.clone()) {
             copy = self.finish_receive(&dataset, &copy_name, token, result)?;
             // What was asked about the older base says nothing about this one.
             seen.written.remove(&dataset);
         }
+        copy = self.finish_branch(copy)?;
         self.adopt(wanted, &theirs, copy.as_ref())?;
 
-        let base = match snapshots::base(&theirs, copy.as_ref()) {
+        let mut base = match snapshots::base(&theirs, copy.as_ref()) {
             Base::Nothing => None,
             Base::From(base) if seen.written.get(&dataset) == Some(&0) => {
                 self.record(wanted, base, &theirs, copy.as_ref(), seen.asked_at)?;
                 result.outcome = Outcome::Unchanged;
-                self.remove_old(copy.as_ref(), &theirs, &base.guid.clone());
+                self.remove_old(copy.as_ref(), &theirs, &base.guid);
                 return Ok(());
             }
             Base::From(base) => snapshots::counterpart(&theirs, &base.guid).cloned(),
             Base::Diverged(why) => {
                 let aside = self.put_aside(wanted, &copy_name, copy.as_ref(), &why)?;
                 result.why = Some(format!("{why}; the old copy is now {aside}"));
+                copy = None;
                 None
             }
         };
-        self.make_sure_of_room(&dataset, base.is_some(), seen.written.get(&dataset))?;
-        // Our own clock, from before the snapshot: whatever the source's clock says, the data is not older than that.
-        let as_of = (self.now)();
-        // Named after the run, as all of them: so one question tells of all what was written since.
-        let taken = self.take_snapshot(&dataset, &theirs, copy.as_ref(), seen.asked_at)?;
-        result.bytes += self.source.send(
-            &Stream::New(Send {
-                dataset: dataset.clone(),
-                snapshot: taken.name.clone(),
-                base,
-            }),
-            &copy_name,
-        )?;
+        self.make_sure_of_room(&dataset, seen)?;
+        if copy.is_none()
+            && let Some(ancestor) = seen.ancestors.remove(&dataset)
+        {
+            // A clone is sent as one, and finds its origin here by itself.
+            if ancestor.there.dataset == dataset {
+                copy = self.branch(&ancestor, &copy_name)?;
+            }
+            base = Some(ancestor.there);
+        }
+        let (taken, as_of) = self.snapshot(&dataset, seen)?;
+        let way = self.share(&taken, &copy_name, copy.as_ref(), Way::from(base), &theirs)?;
+        result.bytes += way.bytes + self.send(&taken, way.base, &copy_name)?;
         let copy = self.pool.copy(&copy_name)?;
         let newest = whole(&dataset, copy.as_ref(), &taken)?;
         let mut theirs = theirs;
+        theirs.extend(way.bookmarks);
         theirs.push(taken);
         self.record(wanted, newest, &theirs, copy.as_ref(), as_of)?;
         result.outcome = Outcome::Sent;
-        let guid = newest.guid.clone();
-        self.remove_old(copy.as_ref(), &theirs, &guid);
+        self.remove_old(copy.as_ref(), &theirs, &newest.guid);
         Ok(())
     }
 
-    /// Refuses what would fill the pool: a full pool stops every zone of this headnode.
-    fn make_sure_of_room(
+    /// The snapshot to send, and since when at least its data is so: by our own clock, from before it was taken, whatever the
+    /// source's clock says.
+    fn snapshot(&self, dataset: &str, seen: &Seen) -> Result<(Snapshot, Timestamp), SyncError> {
+        if let Some(taken) = seen.taken.get(dataset) {
+            return Ok((taken.clone(), seen.asked_at));
+        }
+        let as_of = (self.now)();
+        let name = self.free_name(seen);
+        let taken = self.source.take_snapshots(&[dataset.to_owned()], &name)?;
+        let taken = taken.into_iter().next();
+        let gone = || {
+            SyncError::command(
+                format!("take the snapshot {dataset}@{name}"),
+                "it is gone again",
+            )
+        };
+        Ok((taken.ok_or_else(gone)?, as_of))
+    }
+
+    fn send(
         &self,
-        dataset: &str,
-        incremental: bool,
-        written: Option<&u64>,
-    ) -> Result<(), SyncError> {
-        let needed = match (incremental, written) {
-            (true, Some(written)) => *written,
-            // All of it, or, from a bookmark, not more than that.
-            _ => {
+        snapshot: &Snapshot,
+        base: Option<Snapshot>,
+        copy: &str,
+    ) -> Result<u64, SyncError> {
+        let send = Send {
+            dataset: snapshot.dataset.clone(),
+            snapshot: snapshot.name.clone(),
+            base,
+        };
+        self.source.send(&Stream::New(send), copy)
+    }
+
+    /// Sends up to other headnodes' snapshots first, where that is due, so that their copies and ours stay related. That it can't
+    /// is no failure: the other headnode may have removed its snapshot meanwhile.
+    fn share(
+        &self,
+        taken: &Snapshot,
+        copy_name: &str,
+        copy: Option<&Copy>,
+        mut way: Way,
+        theirs: &[Snapshot],
+    ) -> Result<Way, SyncError> {
+        let dataset = &taken.dataset;
+        for step in common::due(theirs, copy, way.base.as_ref(), self.target) {
+            // A bookmark of our own: should they remove theirs before we are past it, there is still something to go on from.
+            let bookmark = Snapshot {
+                name: names::waypoint(&taken.name, way.bookmarks.len()),
+                bookmark: true,
+                ..step.clone()
+            };
+            let sent = self
+                .source
+                .bookmark(dataset, &step.name, &bookmark.name)
+                .and_then(|()| self.send(step, way.base.clone(), copy_name));
+            way.bookmarks.push(bookmark);
+            match sent {
+                Ok(bytes) => way.bytes += bytes,
+                Err(error @ SyncError::Unreachable { .. }) => return Err(error),
+                Err(error) => {
+                    debug!(dataset, snapshot = %step.name, "not shared: {error}");
+                    let cut = self.pool.copy(copy_name)?.and_then(|copy| copy.resume);
+                    if cut.is_some() {
+                        self.pool.abort_receive(copy_name)?;
+                    }
+                    break;
+                }
+            }
+            way.base = Some(step.clone());
+        }
+        Ok(way)
+    }
+
+    /// Refuses what would fill the pool: a full pool stops every zone of this headnode.
+    fn make_sure_of_room(&self, dataset: &str, seen: &mut Seen) -> Result<(), SyncError> {
+        let needed = match seen.expected(dataset) {
+            Some(needed) => needed,
+            None => {
                 let sizes = self.source.sizes(&[dataset.to_owned()])?;
                 sizes.get(dataset).copied().unwrap_or_default()
             }
         };
-        let free = self.pool.free()?;
-        if needed.saturating_add(self.reserve) <= free {
+        if needed.saturating_add(self.reserve) <= seen.free {
+            seen.free -= needed;
             return Ok(());
         }
         Err(SyncError::NoRoom {
             dataset: dataset.to_owned(),
             needed,
-            free,
+            free: seen.free,
             reserve: self.reserve,
         })
-    }
-
-    fn take_snapshot(
-        &self,
-        dataset: &str,
-        theirs: &[Snapshot],
-        copy: Option<&Copy>,
-        at: Timestamp,
-    ) -> Result<Snapshot, SyncError> {
-        // The copy keeps snapshots longer than its source, and receives none whose name it has.
-        let ours = copy.map_or(&[][..], |copy| copy.snapshots.as_slice());
-        let name = names::snapshot(self.target, at, |name| {
-            theirs.iter().chain(ours).any(|known| known.name == name)
-        });
-        self.source.take_snapshot(dataset, &name)
-    }
-
-    /// Renames a copy that nothing can be added to. Its restore points stay good, under its new name, until a newer one is
-    /// whole.
-    fn put_aside(
-        &self,
-        wanted: &Wanted,
-        copy_name: &str,
-        copy: Option<&Copy>,
-        why: &str,
-    ) -> Result<String, SyncError> {
-        let snapshots = copy.map_or(&[][..], |copy| copy.snapshots.as_slice());
-        let pins = (self.pins)();
-        let pinned = snapshots.iter().find_map(|s| pins.who_needs(&s.name));
-        if let Some(run) = pinned {
-            return Err(SyncError::Needed {
-                copy: copy_name.to_owned(),
-                why: why.to_owned(),
-                run: run.to_owned(),
-            });
-        }
-        let aside = names::parked(copy_name, (self.now)());
-        warn!(copy = %copy_name, %aside, "{why}; put aside, and all of it is sent anew");
-        self.pool.put_aside(copy_name, &aside)?;
-        let mut recorded = self.store.points(self.source.server(), wanted.vm)?;
-        for point in &mut recorded.points {
-            if point.dataset == copy_name {
-                point.dataset.clone_from(&aside);
-            }
-        }
-        self.store.record_points(&recorded)?;
-        Ok(aside)
     }
 
     /// Goes on with a receive that was cut off. When it can't, because its snapshot is gone or the token is no longer good,
@@ -334,104 +317,14 @@ impl Datasets<'_> {
         self.pool.copy(copy)
     }
 
-    /// Records the newest snapshot of a copy that was received whole but not recorded, as the run that did so was killed.
-    fn adopt(
-        &self,
-        wanted: &Wanted,
-        theirs: &[Snapshot],
-        copy: Option<&Copy>,
-    ) -> Result<(), SyncError> {
-        let Some(newest) = copy.and_then(|copy| copy.snapshots.last()) else {
-            return Ok(());
-        };
-        let recorded = self.store.points(self.source.server(), wanted.vm)?;
-        let is_recorded = recorded
-            .points
-            .iter()
-            .any(|point| point.guid == newest.guid);
-        let is_theirs = theirs.iter().any(|snapshot| snapshot.guid == newest.guid);
-        if is_recorded || !is_theirs {
-            return Ok(());
-        }
-        info!(copy = %newest.dataset, snapshot = %newest.name, "was received before, is recorded now");
-        self.record(wanted, newest, theirs, copy, newest.taken_at)
-    }
-
-    /// Records that `newest` is whole, and good as of `as_of`. Points whose snapshot is gone are left out.
-    fn record(
-        &self,
-        wanted: &Wanted,
-        newest: &Snapshot,
-        theirs: &[Snapshot],
-        copy: Option<&Copy>,
-        as_of: Timestamp,
-    ) -> Result<(), SyncError> {
-        if !theirs.iter().any(|snapshot| snapshot.guid == newest.guid) {
-            return Err(SyncError::NotWhole {
-                dataset: names::delegate(wanted.vm),
-                why: format!("{} has no counterpart there", newest.name),
-            });
-        }
-        let server = self.source.server();
-        let here = copy.map_or(&[][..], |copy| copy.snapshots.as_slice());
-        let mut recorded = self.store.points(server, wanted.vm)?;
-        recorded.points.retain(|point| {
-            point.guid != newest.guid && here.iter().any(|snapshot| snapshot.guid == point.guid)
-        });
-        recorded.points.push(RestorePoint {
-            server,
-            vm: wanted.vm,
-            dataset: names::copy(server, wanted.vm),
-            snapshot: newest.name.clone(),
-            guid: newest.guid.clone(),
-            as_of,
-            bytes: newest.bytes,
-            learnt: Learnt::new(format!("sync@{}", self.source.hostname()), (self.now)()),
-        });
-        self.store.record_points(&recorded)
-    }
-
-    /// Removes what is no longer needed at both ends. That it can't is no failure of the sync: the next run tries again.
-    fn remove_old(&self, copy: Option<&Copy>, theirs: &[Snapshot], whole: &str) {
-        let here = copy.map_or(&[][..], |copy| copy.snapshots.as_slice());
-        for old in keep::old_here(here, self.target, self.keep, &(self.pins)()) {
-            if let Err(error) = self.pool.remove_snapshot(&old.dataset, &old.name) {
-                warn!("{error}");
+    /// Goes on with a branch that a killed run began: it has no snapshot before it is promoted.
+    fn finish_branch(&self, copy: Option<Copy>) -> Result<Option<Copy>, SyncError> {
+        match copy {
+            Some(copy) if copy.snapshots.is_empty() && copy.origin.is_some() => {
+                self.pool.promote(&copy.dataset)?;
+                self.pool.copy(&copy.dataset)
             }
-        }
-        for old in keep::old_there(theirs, self.target, whole) {
-            if let Err(error) = self.source.remove_snapshot(&old.dataset, &old.name) {
-                warn!("{error}");
-            }
+            copy => Ok(copy),
         }
     }
-}
-
-/// The copy's newest snapshot, if it is the one that was sent: same GUID, nothing left over.
-fn whole<'a>(
-    dataset: &str,
-    copy: Option<&'a Copy>,
-    sent: &Snapshot,
-) -> Result<&'a Snapshot, SyncError> {
-    let not_whole = |why: String| SyncError::NotWhole {
-        dataset: dataset.to_owned(),
-        why,
-    };
-    let copy = copy.ok_or_else(|| not_whole("there is no copy after the receive".to_owned()))?;
-    if copy.resume.is_some() {
-        return Err(not_whole(
-            "the receive was cut off; the next run goes on with it".to_owned(),
-        ));
-    }
-    let newest = copy
-        .snapshots
-        .last()
-        .ok_or_else(|| not_whole("the copy has no snapshot".to_owned()))?;
-    if newest.guid != sent.guid {
-        return Err(not_whole(format!(
-            "its newest snapshot {} has the GUID {}, and {} was sent",
-            newest.name, newest.guid, sent.guid
-        )));
-    }
-    Ok(newest)
 }

@@ -2,6 +2,7 @@
 // If a copy of the MPL was not distributed with this file, You can obtain one at https://mozilla.org/MPL/2.0/.
 //! What is kept, and what may go. Only what sync made is ever removed, and only after something newer is whole.
 
+use std::collections::BTreeMap;
 use std::str::FromStr;
 
 use documents::{Timestamp, Uuid};
@@ -12,6 +13,9 @@ use crate::snapshots::Snapshot;
 
 /// Generations of a server that are kept.
 pub const KEPT: usize = 12;
+
+/// Snapshots of each other headnode that are kept in a copy.
+const SHARED: usize = 2;
 
 /// Which restore points are kept: of each period the newest one, for so many periods that have one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -107,6 +111,24 @@ pub fn old_here<'a>(
             !kept && !snapshot.needed && pins.who_needs(&snapshot.name).is_none()
         })
         .map(|(snapshot, _)| snapshot)
+        .collect()
+}
+
+/// Snapshots of other headnodes that a copy received along with ours, and that may go: of each headnode the two newest stay.
+pub fn old_shared<'a>(copy: &'a [Snapshot], target: Uuid, pins: &Pins) -> Vec<&'a Snapshot> {
+    let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
+    let others = copy.iter().rev().filter_map(|one| {
+        let whose = names::taken_by(&one.name)?;
+        (whose != names::target_id(target)).then_some((whose, one))
+    });
+    others
+        .filter(|(whose, _)| {
+            let newer = seen.entry(whose).or_default();
+            *newer += 1;
+            *newer > SHARED
+        })
+        .map(|(_, one)| one)
+        .filter(|one| !one.needed && pins.who_needs(&one.name).is_none())
         .collect()
 }
 

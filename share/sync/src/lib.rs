@@ -5,6 +5,7 @@
 //! but what sync itself made.
 
 pub mod answers;
+mod common;
 mod connection;
 pub mod datasets;
 pub mod endpoints;
@@ -16,12 +17,15 @@ pub mod holds;
 pub mod hosts;
 pub mod images;
 pub mod keep;
+mod look;
+pub mod members;
 pub mod names;
 mod pause;
 pub mod pins;
 pub mod preview;
 pub mod pull;
 pub mod records;
+mod restore_points;
 pub mod results;
 pub mod run;
 pub mod serve;
@@ -32,6 +36,7 @@ pub mod store;
 pub mod transport;
 pub mod trust;
 mod usbkey;
+mod vanished;
 
 pub use datasets::{Datasets, Wanted};
 pub use error::SyncError;

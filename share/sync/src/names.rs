@@ -8,6 +8,9 @@ use documents::{Timestamp, Uuid};
 /// What all our snapshots begin with.
 const PREFIX: &str = "triton-sync-";
 
+/// The end of the name of a copy that is being removed.
+const GOING: &str = "-going";
+
 /// Names the headnode that pulls. The last twelve digits of its UUID, as the first eight are the same on all machines of some
 /// makers (`44454c4c` is "DELL").
 pub fn target_id(target: Uuid) -> String {
@@ -33,16 +36,26 @@ pub fn snapshot(target: Uuid, at: Timestamp, in_use: impl Fn(&str) -> bool) -> S
         .unwrap_or(first)
 }
 
+/// The bookmark of what a send stopped at on its way to the snapshot.
+pub fn waypoint(snapshot: &str, number: usize) -> String {
+    format!("{snapshot}-via-{}", number + 1)
+}
+
 /// True for a snapshot that `target` took: no other may be removed.
 pub fn is_ours(snapshot: &str, target: Uuid) -> bool {
-    snapshot
-        .strip_prefix(&prefix(target))
-        .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
+    taken_by(snapshot) == Some(target_id(target).as_str())
 }
 
 /// True for a snapshot that some headnode's sync took.
 pub fn is_anybodys(snapshot: &str) -> bool {
     snapshot.starts_with(PREFIX)
+}
+
+/// Whose snapshot it is, as [`target_id`] writes it; none for one that no sync took.
+pub fn taken_by(snapshot: &str) -> Option<&str> {
+    let (whose, rest) = snapshot.strip_prefix(PREFIX)?.split_once('-')?;
+    let is_id = whose.len() == 12 && whose.chars().all(|c| c.is_ascii_hexdigit());
+    (is_id && rest.starts_with(|c: char| c.is_ascii_digit())).then_some(whose)
 }
 
 /// A zone's delegate dataset.
@@ -60,9 +73,33 @@ pub fn copy(server: Uuid, vm: Uuid) -> String {
     format!("{}/{vm}", container(server))
 }
 
+/// Server and zone that a copy of this name is of.
+pub fn copied(copy: &str) -> Option<(Uuid, Uuid)> {
+    let (server, vm) = copy
+        .strip_prefix(CONTAINER)?
+        .strip_prefix('/')?
+        .split_once('/')?;
+    Some((server.parse().ok()?, vm.parse().ok()?))
+}
+
 /// True for a name that only copies have.
 pub fn is_copy(dataset: &str) -> bool {
     dataset.starts_with(&format!("{CONTAINER}/"))
+}
+
+/// The name under which a copy is removed.
+pub fn going(copy: &str, at: Timestamp) -> String {
+    format!("{copy}-parked-{}{GOING}", at.compact())
+}
+
+/// True for a copy whose removal has begun.
+pub fn is_going(dataset: &str) -> bool {
+    is_parked(dataset) && dataset.ends_with(GOING)
+}
+
+/// True for a copy that was put aside.
+pub fn is_parked(dataset: &str) -> bool {
+    is_copy(dataset) && dataset.contains("-parked-")
 }
 
 /// Where a copy goes that no longer has a base in common with its source. Nothing is destroyed to make room.

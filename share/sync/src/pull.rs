@@ -2,6 +2,8 @@
 // If a copy of the MPL was not distributed with this file, You can obtain one at https://mozilla.org/MPL/2.0/.
 //! One source, from beginning to end: its records as a new generation, the images it uses, its datasets.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use documents::restore_data::{GenerationDc, Part};
@@ -19,12 +21,12 @@ use crate::pins::Pins;
 use crate::records::{self, Asked};
 use crate::results::{DatasetResult, Outcome, SUMMARY_KIND, SourceSummary};
 use crate::run::{Line, Services};
-use crate::store::Store;
+use crate::store::{Store, WholeGeneration};
 use crate::transport::{Pool, Source};
 
 /// What all sources of a run have in common.
 pub struct Pull<'a> {
-    pub pool: &'a dyn Pool,
+    pub pool: &'a (dyn Pool + Sync),
     pub store: &'a Store,
     /// This headnode.
     pub target: Uuid,
@@ -32,11 +34,15 @@ pub struct Pull<'a> {
     pub answers: &'a Answers,
     pub services: &'a Services,
     /// Asked anew each time: a restore may begin while this runs.
-    pub pins: &'a dyn Fn() -> Pins,
+    pub pins: &'a (dyn Fn() -> Pins + Sync),
     /// Which restore points are kept.
     pub keep: &'a Grid,
     /// Bytes of the pool that a receive must leave free.
     pub reserve: u64,
+    /// Sources that share an image must not install it at the same time.
+    pub installing: Mutex<()>,
+    /// Seconds for which the copies of a zone that is gone are kept.
+    pub keep_vanished: i64,
 }
 
 /// An empty account of a source, to be filled in.
@@ -48,6 +54,7 @@ pub fn summary(hostname: &str, server: Uuid) -> SourceSummary {
         generation: None,
         carried: Vec::new(),
         images: Vec::new(),
+        removed: Vec::new(),
         sent: 0,
         unchanged: 0,
         failed: 0,
@@ -59,30 +66,42 @@ pub fn summary(hostname: &str, server: Uuid) -> SourceSummary {
 }
 
 impl Pull<'_> {
-    /// Pulls all that `source` has. What fails is in the summary; nothing of it stops the other sources.
-    pub fn from(&self, source: &dyn Source, each: &mut dyn FnMut(Line<'_>)) -> SourceSummary {
+    /// Pulls all that `source` has. What fails is in the summary; nothing of it stops the other sources. The core zones are
+    /// returned too, none where they could not be had.
+    pub fn from(
+        &self,
+        source: &dyn Source,
+        each: &mut dyn FnMut(Line<'_>),
+    ) -> (SourceSummary, Option<Vec<Value>>) {
         let start = Instant::now();
         let mut summary = summary(source.hostname(), source.server());
-        if let Err(error) = self.all(source, &mut summary, each) {
+        let mut zones = None;
+        if let Err(error) = self.all(source, &mut summary, &mut zones, each) {
             summary.why = Some(error.to_string());
         }
         summary.seconds = start.elapsed().as_secs_f64();
         summary.at = Timestamp::now();
-        summary
+        (summary, zones)
     }
 
     fn all(
         &self,
         source: &dyn Source,
         summary: &mut SourceSummary,
+        seen: &mut Option<Vec<Value>>,
         each: &mut dyn FnMut(Line<'_>),
     ) -> Result<(), SyncError> {
         // A source that does not answer gets no new generation: carrying over what it once said would in time push out the
         // generations from before its loss.
         let zones = core_zones(source.zones()?, self.dc.admin_owner);
-        let needed = images::needed(&zones, &source.images()?);
-        self.records(source, &zones, &needed, summary)?;
+        let zones = &*seen.insert(zones);
+        let needed = images::needed(zones, &source.images()?);
+        self.records(source, zones, &needed, summary)?;
         if source.server() != self.target {
+            let _alone = self
+                .installing
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
             summary.images = images::install(self.pool, &needed)?;
         }
         let datasets = Datasets {
@@ -95,9 +114,11 @@ impl Pull<'_> {
             reserve: self.reserve,
             now: &Timestamp::now,
         };
-        let wanted = wanted(&zones, self.services);
-        let results = datasets.sync(wanted, &mut |result| each(Line::Dataset(result)))?;
+        let wanted = wanted(zones, self.services);
+        let (results, others) = datasets.sync(wanted, &mut |result| each(Line::Dataset(result)))?;
         count(&results, summary);
+        let present: BTreeSet<Uuid> = zones.iter().filter_map(uuid_of).collect();
+        summary.removed = datasets.remove_vanished(&others, &present, self.keep_vanished);
         Ok(())
     }
 
@@ -109,12 +130,17 @@ impl Pull<'_> {
         summary: &mut SourceSummary,
     ) -> Result<(), SyncError> {
         let at = Timestamp::now();
+        let newest = self.store.newest(source.server())?;
+        for fault in &newest.faults {
+            warn!("{fault}");
+        }
+        let previous = newest.generation.as_ref();
         let mut asked = self.answers.parts.clone();
         asked.push(Asked {
             part: Part::Vm,
             from: format!("vmadm@{}", source.hostname()),
             at,
-            answer: in_full(source, zones),
+            answer: in_full(source, zones, previous),
         });
         asked.push(Asked {
             part: Part::Images,
@@ -134,11 +160,6 @@ impl Pull<'_> {
                 .map(|key| vec![(records::path_of(Part::Usbkey).to_owned(), key)])
                 .map_err(|error| error.to_string()),
         });
-        let newest = self.store.newest(source.server())?;
-        for fault in &newest.faults {
-            warn!("{fault}");
-        }
-        let previous = newest.generation.as_ref();
         let composed = records::compose(asked, previous);
         let mut dc = self.dc.clone();
         dc.sapi_app = dc
@@ -160,12 +181,26 @@ impl Pull<'_> {
     }
 }
 
-/// The zones' payloads. One that can't be read makes the part incomplete, and the one before it is kept instead.
-fn in_full(source: &dyn Source, zones: &[Value]) -> Result<Vec<(String, Value)>, String> {
+/// The zones' payloads. One that can't be read makes the part incomplete, and the one before it is kept instead. Where the list
+/// of zones already says to the letter what `vmadm get` said last time, it is not asked again: that is most of a round's cost.
+fn in_full(
+    source: &dyn Source,
+    zones: &[Value],
+    previous: Option<&WholeGeneration>,
+) -> Result<Vec<(String, Value)>, String> {
+    let known: BTreeMap<&str, Value> = previous
+        .into_iter()
+        .flat_map(|generation| generation.part(Part::Vm))
+        .map(|(file, payload)| (file.path.as_str(), payload))
+        .collect();
     let mut files = Vec::with_capacity(zones.len());
-    for vm in zones.iter().filter_map(uuid_of) {
-        let zone = source.zone(vm).map_err(|error| error.to_string())?;
-        files.push((records::path_in(Part::Vm, vm), zone));
+    for (listed, vm) in zones.iter().filter_map(|zone| Some((zone, uuid_of(zone)?))) {
+        let path = records::path_in(Part::Vm, vm);
+        let payload = match known.get(path.as_str()) {
+            Some(payload) if payload == listed => payload.clone(),
+            _ => source.zone(vm).map_err(|error| error.to_string())?,
+        };
+        files.push((path, payload));
     }
     Ok(files)
 }

@@ -131,6 +131,7 @@ pub fn path_of(part: Part) -> &'static str {
     match part {
         Part::SapiApplication => "sapi/application.json",
         Part::SapiServices => "sapi/services.json",
+        Part::SapiManifests => "sapi/manifests.json",
         Part::SapiInstance => "sapi/instances",
         Part::Vm => "vms",
         Part::Networks => "napi/networks.json",

@@ -72,6 +72,8 @@ pub struct SourceSummary {
     pub carried: Vec<Carried>,
     /// Images that were missing here.
     pub images: Vec<ImageResult>,
+    /// Copies of zones that are gone there, kept for as long as was asked for, and removed now.
+    pub removed: Vec<String>,
     pub sent: usize,
     pub unchanged: usize,
     pub failed: usize,

@@ -3,11 +3,15 @@
 //! A run: take the lock, ask the datacenter's APIs once, then pull from each source in turn.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
 
 use apis::http::Options;
-use documents::Uuid;
-use documents::restore_data::{FOLDER, GenerationDc};
-use platform::{Host, Lock};
+use documents::restore_data::{FOLDER, GenerationDc, Part};
+use documents::{Timestamp, Uuid};
+use platform::{Host, Lock, vmadm};
+use serde_json::Value;
 use tracing::info;
 
 use crate::answers::{self, Answers};
@@ -17,6 +21,7 @@ use crate::files;
 use crate::headnodes::{self, Headnode, Login, ThisHeadnode};
 use crate::hosts::{HostPool, HostSource};
 use crate::keep::Grid;
+use crate::members::{self, Clusters, Sight, Warning};
 use crate::pause;
 use crate::pins::{self, Pins};
 use crate::pull::{self, Pull};
@@ -45,6 +50,12 @@ pub struct Sync {
     pub keep: Grid,
     /// Bytes of the pool that a receive must leave free.
     pub reserve: u64,
+    /// Seconds for which the copies of a zone that is gone are kept.
+    pub keep_vanished: i64,
+    /// Services that are never synced, as they are clusters.
+    pub clusters: Clusters,
+    /// How many headnodes are pulled from at once.
+    pub jobs: usize,
     /// Bytes a second that each stream may take.
     pub limit_rate: Option<u64>,
     /// `triton-sync-data/0.1.0`
@@ -57,7 +68,13 @@ pub struct Sync {
 pub enum Line<'a> {
     Dataset(&'a DatasetResult),
     Source(&'a SourceSummary),
+    Warning(&'a Warning),
 }
+
+type Each<'a, 'b> = Mutex<&'a mut (dyn FnMut(Line<'_>) + Send + 'b)>;
+
+/// What became of a source, and the core zones it has.
+type Pulled = (SourceSummary, Option<Vec<Value>>);
 
 /// What a run finds before it begins with the sources.
 struct Ground {
@@ -69,7 +86,10 @@ struct Ground {
 
 impl Sync {
     /// Pulls from every source; what fails is in the summaries.
-    pub fn run(&self, each: &mut dyn FnMut(Line<'_>)) -> Result<Vec<SourceSummary>, SyncError> {
+    pub fn run(
+        &self,
+        each: &mut (dyn FnMut(Line<'_>) + Send),
+    ) -> Result<Vec<SourceSummary>, SyncError> {
         let _lock = self.lock()?;
         let ground = self.ground()?;
         let pool = HostPool::new(self.host.clone());
@@ -85,23 +105,83 @@ impl Sync {
             pins: &pins,
             keep: &self.keep,
             reserve: self.reserve,
+            installing: Mutex::default(),
+            keep_vanished: self.keep_vanished,
         };
-        let mut summaries = Vec::new();
-        for headnode in &ground.headnodes {
-            info!(from = %headnode.hostname, "pulling");
-            let summary = match self.source(headnode, &ground.this) {
-                Ok(source) => pull.from(&*source, each),
-                Err(error) => {
-                    let server = headnode.uuid.unwrap_or_default();
-                    let mut summary = pull::summary(&headnode.hostname, server);
-                    summary.why = Some(error.to_string());
-                    summary
-                }
-            };
-            each(Line::Source(&summary));
-            summaries.push(summary);
+        let each = Mutex::new(each);
+        let pulled = self.pull_from_all(&pull, &ground, &each);
+        self.warn(&ground, &pulled, &each);
+        Ok(pulled.into_iter().map(|(summary, _)| summary).collect())
+    }
+
+    /// A few sources at once, each by one thread; the results are in the order of the sources.
+    fn pull_from_all(&self, pull: &Pull<'_>, ground: &Ground, each: &Each<'_, '_>) -> Vec<Pulled> {
+        let next = AtomicUsize::new(0);
+        let work = || {
+            let mut done = Vec::new();
+            loop {
+                let at = next.fetch_add(1, Ordering::Relaxed);
+                let Some(headnode) = ground.headnodes.get(at) else {
+                    return done;
+                };
+                done.push((at, self.pull_from(pull, headnode, &ground.this, each)));
+            }
+        };
+        let mut pulled: Vec<(usize, Pulled)> = thread::scope(|scope| {
+            let jobs = self.jobs.clamp(1, ground.headnodes.len());
+            let workers: Vec<_> = (0..jobs).map(|_| scope.spawn(work)).collect();
+            let done = workers.into_iter().filter_map(|worker| worker.join().ok());
+            done.flatten().collect()
+        });
+        pulled.sort_by_key(|(at, _)| *at);
+        pulled.into_iter().map(|(_, one)| one).collect()
+    }
+
+    fn pull_from(
+        &self,
+        pull: &Pull<'_>,
+        headnode: &Headnode,
+        this: &ThisHeadnode,
+        each: &Each<'_, '_>,
+    ) -> Pulled {
+        info!(from = %headnode.hostname, "pulling");
+        let pulled = match self.source(headnode, this) {
+            Ok(source) => pull.from(&*source, &mut |line| tell(each, line)),
+            Err(error) => {
+                let server = headnode.uuid.unwrap_or_default();
+                let mut summary = pull::summary(&headnode.hostname, server);
+                summary.why = Some(error.to_string());
+                (summary, None)
+            }
+        };
+        tell(each, Line::Source(&pulled.0));
+        pulled
+    }
+
+    /// Tells of clusters that would not outlive the next loss.
+    fn warn(&self, ground: &Ground, pulled: &[Pulled], each: &Each<'_, '_>) {
+        let here = vmadm::lookup_json(&self.host, &[]).unwrap_or_default();
+        let here: Vec<Value> = here.into_iter().map(Value::Object).collect();
+        let here = pull::core_zones(here, ground.this.admin_owner);
+        let there = pulled.iter().filter_map(|(_, zones)| zones.as_ref());
+        let answered = pulled.iter().filter(|(_, zones)| zones.is_some());
+        let answered = answered.map(|(summary, _)| summary.server);
+        let files = |part| {
+            let asked = ground.answers.parts.iter().find(|asked| asked.part == part);
+            asked.and_then(|asked| asked.answer.as_ref().ok())
+        };
+        let services = files(Part::SapiServices).and_then(|files| files.first()?.1.as_array());
+        let instances = files(Part::SapiInstance).into_iter().flatten();
+        let sight = Sight {
+            zones: here.iter().chain(there.flatten()).collect(),
+            answered: answered.chain([ground.this.uuid]).collect(),
+            services: services.map_or(&[], Vec::as_slice),
+            instances: instances.map(|(_, record)| record).collect(),
+            servers: ground.answers.servers.as_deref().unwrap_or_default(),
+        };
+        for warning in members::warnings(&self.clusters, &sight, Timestamp::now()) {
+            tell(each, Line::Warning(&warning));
         }
-        Ok(summaries)
     }
 
     /// What a run would send; nothing is changed.
@@ -230,6 +310,11 @@ impl Sync {
         let purpose = format!("{} pulls restore data", self.product);
         Ok(Lock::try_acquire(folder.join(".lock"), &purpose)?)
     }
+}
+
+fn tell(each: &Each<'_, '_>, line: Line<'_>) {
+    let mut each = each.lock().unwrap_or_else(PoisonError::into_inner);
+    each(line);
 }
 
 fn dc(ground: &Ground) -> GenerationDc {

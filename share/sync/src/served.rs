@@ -172,12 +172,28 @@ impl Source for ServedSource {
         self.ask_for("ask for sizes", &Request::Sizes { vms })
     }
 
-    fn take_snapshot(&self, dataset: &str, name: &str) -> Result<Snapshot, SyncError> {
-        let request = Request::TakeSnapshot {
-            vm: vm_of(dataset)?,
+    fn lineage(&self, datasets: &[String]) -> Result<BTreeMap<String, Vec<Snapshot>>, SyncError> {
+        let vms = vms_of(datasets)?;
+        self.ask_for("ask what they descend from", &Request::Lineage { vms })
+    }
+
+    fn take_snapshots(&self, datasets: &[String], name: &str) -> Result<Vec<Snapshot>, SyncError> {
+        let request = Request::TakeSnapshots {
+            vms: vms_of(datasets)?,
             name: name.to_owned(),
         };
-        self.ask_for(&format!("take the snapshot {dataset}@{name}"), &request)
+        let what = format!("take the snapshot {name} of {}", datasets.join(", "));
+        self.ask_for(&what, &request)
+    }
+
+    fn bookmark(&self, dataset: &str, snapshot: &str, name: &str) -> Result<(), SyncError> {
+        let request = Request::Bookmark {
+            vm: vm_of(dataset)?,
+            snapshot: snapshot.to_owned(),
+            name: name.to_owned(),
+        };
+        let what = format!("make a bookmark of {dataset}@{snapshot}");
+        self.ask(&what, &request).map(drop)
     }
 
     fn remove_snapshot(&self, dataset: &str, name: &str) -> Result<(), SyncError> {
@@ -198,7 +214,10 @@ impl Source for ServedSource {
                     snapshot: send.snapshot.clone(),
                     base: send.base.as_ref().map(|base| match base.bookmark {
                         true => Cursor::Bookmark(base.name.clone()),
-                        false => Cursor::Snapshot(base.name.clone()),
+                        false if base.dataset == send.dataset => {
+                            Cursor::Snapshot(base.name.clone())
+                        }
+                        false => Cursor::Origin(base.name.clone()),
                     }),
                 },
             ),

@@ -29,6 +29,8 @@ pub struct Copy {
     pub written: u64,
     /// The token of a receive that was cut off.
     pub resume: Option<String>,
+    /// The snapshot that it is a clone of.
+    pub origin: Option<String>,
     pub snapshots: Vec<Snapshot>,
 }
 

@@ -17,7 +17,7 @@ pub struct Send {
     pub dataset: String,
     /// Without the dataset.
     pub snapshot: String,
-    /// The source's snapshot that the copy has too; none sends everything.
+    /// The source's snapshot that the copy has too, or that the dataset is a clone of; none sends everything.
     pub base: Option<Snapshot>,
 }
 
@@ -57,8 +57,12 @@ pub trait Source {
     ) -> Result<BTreeMap<String, u64>, SyncError>;
     /// Bytes that each dataset refers to.
     fn sizes(&self, datasets: &[String]) -> Result<BTreeMap<String, u64>, SyncError>;
-    /// Takes a snapshot, and the bookmark that remains should the snapshot go.
-    fn take_snapshot(&self, dataset: &str, name: &str) -> Result<Snapshot, SyncError>;
+    /// The line of descent of those that are clones, oldest first: the snapshots of what each is a clone of, up to its origin.
+    fn lineage(&self, datasets: &[String]) -> Result<BTreeMap<String, Vec<Snapshot>>, SyncError>;
+    /// Takes a snapshot of each, all at one moment, and the bookmarks that remain should the snapshots go. All or none.
+    fn take_snapshots(&self, datasets: &[String], name: &str) -> Result<Vec<Snapshot>, SyncError>;
+    /// Makes a bookmark of any sync's snapshot.
+    fn bookmark(&self, dataset: &str, snapshot: &str, name: &str) -> Result<(), SyncError>;
     /// Removes a snapshot and its bookmark.
     fn remove_snapshot(&self, dataset: &str, name: &str) -> Result<(), SyncError>;
     /// Sends a stream and has it received into `copy`; returns the bytes that went over.
@@ -71,14 +75,22 @@ pub trait Pool {
     fn prepare(&self, server: Uuid) -> Result<(), SyncError>;
     /// Bytes that are free in the pool.
     fn free(&self) -> Result<u64, SyncError>;
-    /// Everything there is of a server's datasets, snapshots included.
-    fn copies(&self, server: Uuid) -> Result<Vec<Copy>, SyncError>;
+    /// Everything there is of a server's datasets, snapshots included; none when nothing was prepared for it yet.
+    fn copies(&self, server: Uuid) -> Result<Option<Vec<Copy>>, SyncError>;
     /// Anew, after a receive.
     fn copy(&self, dataset: &str) -> Result<Option<Copy>, SyncError>;
+    /// The snapshots of all copies of all servers.
+    fn snapshots(&self) -> Result<Vec<Snapshot>, SyncError>;
+    /// Makes a copy that begins with the snapshots of another one, up to this one; they are its own from then on.
+    fn branch(&self, from: &str, snapshot: &str, copy: &str) -> Result<(), SyncError>;
+    /// Ends a branch that was begun.
+    fn promote(&self, copy: &str) -> Result<(), SyncError>;
     fn put_aside(&self, copy: &str, to: &str) -> Result<(), SyncError>;
     /// Gives up an interrupted receive.
     fn abort_receive(&self, copy: &str) -> Result<(), SyncError>;
     fn remove_snapshot(&self, dataset: &str, name: &str) -> Result<(), SyncError>;
+    /// Removes a copy that has no snapshot left.
+    fn remove_copy(&self, dataset: &str) -> Result<(), SyncError>;
     /// Images installed here.
     fn images(&self) -> Result<Vec<Uuid>, SyncError>;
     /// Installs an image from the datacenter's IMGAPI, its origin first.

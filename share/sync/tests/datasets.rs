@@ -102,7 +102,7 @@ fn a_run_killed_between_receive_and_record_is_completed_by_the_next() {
     let dataset = names::delegate(IMGAPI);
     let base = world.source.borrow()[&dataset].snapshots[0].clone();
     let name = names::snapshot(TARGET, world.now(), |_| false);
-    let sent = world.take_snapshot(&dataset, &name).unwrap();
+    let sent = world.snapshot_as(&dataset, &name);
     let stream = Stream::New(Send {
         dataset,
         snapshot: sent.name.clone(),
@@ -124,9 +124,7 @@ fn a_receive_that_was_cut_off_goes_on() {
     world.write(IMGAPI, 24);
     world.later(300);
     let name = names::snapshot(TARGET, world.now(), |_| false);
-    let sent = world
-        .take_snapshot(&names::delegate(IMGAPI), &name)
-        .unwrap();
+    let sent = world.snapshot_as(&names::delegate(IMGAPI), &name);
     let copy = names::copy(SOURCE, IMGAPI);
     world.copies.borrow_mut().get_mut(&copy).unwrap().resume = Some(sent.guid.clone());
     world.later(300);

@@ -59,6 +59,30 @@ const COMMANDS: &[&str] = &[
     "zfs set readonly=on zones/copy",
     "zfs get -Hp -o name,property,value,source readonly zones/copy",
     "zfs receive -A zones/copy",
+    // All of them or none.
+    "zfs create zones/conf/below",
+    "zfs snapshot zones/conf@five zones/conf/below@five",
+    "zfs snapshot zones/conf@six zones/conf@five",
+    "zfs snapshot zones/conf@six zones/absent@six",
+    "zfs list -Hp -t snapshot -o name zones/conf@five zones/conf@six zones/conf/below@five",
+    "zfs list -Hp -t filesystem,snapshot -o name,type,guid,origin,userrefs,clones -s name -d 1 zones/conf/below",
+    "zfs send",
+    // A clone is sent as one, and received as one.
+    "zfs create zones/there && zfs clone zones/copy@three zones/there/clone && zfs snapshot zones/there/clone@new",
+    "zfs list -Hp -t snapshot -o name,clones -d 1 zones/copy",
+    "zfs send -L -e -c -i zones/copy@three zones/there/clone@new | zfs receive -s -u zones/there/again",
+    "zfs list -Hp -o name,origin -r zones/there",
+    "zfs send -L -e -c -i zones/conf@five zones/there/clone@new",
+    "zfs send -L -e -c -i zones/conf#absent zones/there/clone@new",
+    // A promoted clone owns the snapshots, and what it was a clone of is one of it.
+    "zfs promote zones/there",
+    "zfs promote zones/absent",
+    "zfs promote zones/there/clone",
+    "zfs list -Hp -t filesystem,snapshot -o name,origin,clones -s name -d 1 zones/there/clone",
+    "zfs list -Hp -t filesystem,snapshot -o name,origin -s name -d 1 zones/copy",
+    "zfs list -Hp -o name,origin -r zones/there",
+    "zfs snapshot zones/copy@new && zfs promote zones/copy",
+    "zfs destroy zones/there/clone@three",
 ];
 
 /// Numbers differ from machine to machine, and blank lines from version to version.

@@ -48,11 +48,11 @@ do_zfs() {
     case "$*" in
     "list -Hp -t snapshot"*@*)
         guid=$(cat "$state/snap/$(file "$last")" 2>/dev/null) || fail "cannot open '$last': dataset does not exist"
-        printf '%s\t%s\t1\t0\t0\n' "$last" "$guid";;
+        printf '%s\t%s\t1\t0\t0\t\n' "$last" "$guid";;
     "list -Hp -t snapshot"*)
         test -d "$state/zfs/$(file "$last")" || fail "cannot open '$last': dataset does not exist"
         for one in "$state/snap/$(file "$last")@"*; do
-            test -f "$one" && printf '%s@%s\t%s\t1\t0\t0\n' "$last" "${one##*@}" "$(cat "$one")"
+            test -f "$one" && printf '%s@%s\t%s\t1\t0\t0\t\n' "$last" "${one##*@}" "$(cat "$one")"
         done
         true;;
     "list "*)

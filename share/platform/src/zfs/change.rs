@@ -1,10 +1,10 @@
 // This Source Code Form is subject to the terms of the Mozilla Public License, v. 2.0.
 // If a copy of the MPL was not distributed with this file, You can obtain one at https://mozilla.org/MPL/2.0/.
-//! What changes datasets. Nothing here destroys one.
+//! What changes datasets. Only an empty one can be destroyed here.
 
 use super::name::check_property;
-use super::{check_dataset, check_snapshot, checked, zfs};
-use crate::{Command, Error, Host};
+use super::{check_dataset, check_snapshot, checked, says_absent, zfs};
+use crate::{Command, CommandError, Error, Host};
 
 /// Makes a filesystem. With `parents`, those above it that are missing are made too, with default properties.
 pub fn create(
@@ -44,6 +44,17 @@ pub fn rename(host: &Host, from: &str, to: &str) -> Result<(), Error> {
 pub fn promote(host: &Host, name: &str) -> Result<(), Error> {
     checked(host, [(name, check_dataset)])?;
     run(host, zfs("promote").arg(name))
+}
+
+/// Destroys a dataset that has no snapshots and nothing below it: zfs itself refuses any other. One that is not there is fine.
+pub fn destroy_empty(host: &Host, name: &str) -> Result<(), Error> {
+    checked(host, [(name, check_dataset)])?;
+    let command = zfs("destroy").arg(name);
+    let output = host.run(&command)?;
+    if output.success() || says_absent(&output) {
+        return Ok(());
+    }
+    Err(CommandError::of_output(host, &command, &output).into())
 }
 
 /// Sets properties, each by a command of its own, so that a failure names the one that could not be set.

@@ -2,6 +2,7 @@
 // If a copy of the MPL was not distributed with this file, You can obtain one at https://mozilla.org/MPL/2.0/.
 //! Datasets and their properties, by `zfs list`: one command for one dataset or for a whole tree.
 
+use super::snapshot::Snapshot;
 use super::{check_dataset, checked, says_absent, zfs};
 use crate::{CommandError, Error, Host, ParseError};
 
@@ -34,6 +35,13 @@ pub struct Dataset {
     pub receive_resume_token: Option<String>,
 }
 
+/// Datasets with their snapshots, which are oldest first.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Tree {
+    pub datasets: Vec<Dataset>,
+    pub snapshots: Vec<Snapshot>,
+}
+
 /// The columns, in the order that [`parse_list`] reads them.
 pub(crate) const COLUMNS: &str = "name,type,guid,creation,used,avail,refer,written,origin,mountpoint,\
                                   mounted,canmount,readonly,zoned,receive_resume_token";
@@ -53,6 +61,38 @@ pub fn list(host: &Host) -> Result<Vec<Dataset>, Error> {
     let command = zfs("list").args(["-Hp", "-t", "filesystem,volume", "-o", COLUMNS]);
     parse_list(&host.run_ok(&command)?)
         .map_err(|error| Error::parse(host, "what zfs list printed", error))
+}
+
+/// The dataset and what is below it as deep as `depth` says, with all their snapshots: one command. `None` when
+/// it is not there.
+pub fn with_snapshots(host: &Host, name: &str, depth: u32) -> Result<Option<Tree>, Error> {
+    checked(host, [(name, check_dataset)])?;
+    let columns = format!("{COLUMNS},userrefs,clones");
+    let command = zfs("list")
+        .args(["-Hp", "-t", "filesystem,snapshot", "-o", &columns])
+        .args(["-s", "creation", "-d", &depth.to_string(), name]);
+    let output = host.run(&command)?;
+    if !output.success() {
+        if says_absent(&output) {
+            return Ok(None);
+        }
+        return Err(CommandError::of_output(host, &command, &output).into());
+    }
+    let parsed = parse_with_snapshots(&output.text(), &columns);
+    Ok(Some(parsed.map_err(|error| {
+        Error::parse(host, "what zfs list printed", error)
+    })?))
+}
+
+fn parse_with_snapshots(text: &str, columns: &str) -> Result<Tree, ParseError> {
+    let mut tree = Tree::default();
+    for row in rows(text, columns)? {
+        match row.text("type")?.as_str() {
+            "snapshot" => tree.snapshots.push(row.snapshot()?),
+            _ => tree.datasets.push(row.dataset()?),
+        }
+    }
+    Ok(tree)
 }
 
 fn listed(host: &Host, name: &str, more: &[&str]) -> Result<Option<Vec<Dataset>>, Error> {

@@ -2,7 +2,7 @@
 // If a copy of the MPL was not distributed with this file, You can obtain one at https://mozilla.org/MPL/2.0/.
 //! zfs(8): datasets, snapshots, properties and streams.
 //!
-//! There is no destroy but that of a snapshot: what is in the way is renamed aside. Every name is checked before a command is
+//! There is no destroy but that of a snapshot or of an empty dataset: what is in the way is renamed aside. Every name is checked before a command is
 //! given it, so that no name can be taken for an option, a range of snapshots or a list.
 
 mod change;
@@ -14,18 +14,17 @@ mod stream;
 
 pub(crate) use dataset::{Row, rows};
 
-pub use change::{clone, create, inherit, mount, promote, rename, set, unmount};
-pub use dataset::{Dataset, dataset, list, parse_list, tree};
+pub use change::{clone, create, destroy_empty, inherit, mount, promote, rename, set, unmount};
+pub use dataset::{Dataset, Tree, dataset, list, parse_list, tree, with_snapshots};
 pub use name::{InvalidName, check_dataset, check_snapshot, split_snapshot};
 pub use property::{Property, get, parse_get};
 pub use snapshot::{
-    Bookmark, Hold, Snapshot, bookmark, bookmarks, destroy_bookmark, destroy_snapshot, hold, holds,
-    parse_bookmarks, parse_holds, parse_snapshots, release, snapshot, snapshot_named,
-    snapshot_tree, snapshots,
+    Bookmark, Hold, SNAPSHOT_COLUMNS, Snapshot, bookmark, bookmarks, destroy_bookmark,
+    destroy_snapshot, hold, holds, parse_bookmarks, parse_holds, parse_snapshots, release,
+    snapshot, snapshot_named, snapshot_tree, snapshots, snapshots_named,
 };
 pub use stream::{
-    Base, Send, estimate, parse_estimate, parse_token_snapshot, receive, receive_abort,
-    token_snapshot,
+    Base, Send, StreamOptions, parse_token_snapshot, receive, receive_abort, token_snapshot,
 };
 
 use crate::{Command, Host, Output};

@@ -19,6 +19,8 @@ pub struct Snapshot {
     pub used: u64,
     /// How many holds keep it.
     pub userrefs: u64,
+    /// Datasets that are clones of it.
+    pub clones: Vec<String>,
 }
 
 impl Snapshot {
@@ -34,7 +36,8 @@ impl Snapshot {
     }
 }
 
-const COLUMNS: &str = "name,guid,creation,used,userrefs";
+/// The columns, in the order that [`parse_snapshots`] reads them.
+pub const SNAPSHOT_COLUMNS: &str = "name,guid,creation,used,userrefs,clones";
 
 /// The dataset's snapshots, oldest first; empty when the dataset is not there.
 pub fn snapshots(host: &Host, dataset: &str) -> Result<Vec<Snapshot>, Error> {
@@ -47,6 +50,25 @@ pub fn snapshot_tree(host: &Host, dataset: &str) -> Result<Vec<Snapshot>, Error>
     // Stable: within a dataset the order of creation stays.
     all.sort_by(|a, b| a.dataset().cmp(b.dataset()));
     Ok(all)
+}
+
+/// The snapshots of these names that are there, in one command.
+pub fn snapshots_named(host: &Host, names: &[String]) -> Result<Vec<Snapshot>, Error> {
+    for name in names {
+        checked(host, [(name.as_str(), check_snapshot)])?;
+    }
+    if names.is_empty() {
+        return Ok(Vec::new());
+    }
+    let command = zfs("list")
+        .args(["-Hp", "-t", "snapshot", "-o", SNAPSHOT_COLUMNS])
+        .args(names);
+    let output = host.run(&command)?;
+    if !output.success() && !says_absent(&output) {
+        return Err(CommandError::of_output(host, &command, &output).into());
+    }
+    parse_snapshots(&output.text())
+        .map_err(|error| Error::parse(host, "what zfs list printed", error))
 }
 
 /// The one snapshot, or `None` when it is not there.
@@ -62,7 +84,7 @@ fn listed(
 ) -> Result<Vec<Snapshot>, Error> {
     checked(host, [(name, check)])?;
     let command = zfs("list")
-        .args(["-Hp", "-t", "snapshot", "-o", COLUMNS])
+        .args(["-Hp", "-t", "snapshot", "-o", SNAPSHOT_COLUMNS])
         .args(more)
         .arg(name);
     let output = host.run(&command)?;
@@ -76,22 +98,32 @@ fn listed(
         .map_err(|error| Error::parse(host, "what zfs list printed", error))
 }
 
-/// `zfs list -Hp -t snapshot -o name,guid,creation,used,userrefs -s creation -d 1 zones/U/data`:
+/// `zfs list -Hp -t snapshot -o name,guid,creation,used,userrefs,clones -s creation -d 1 zones/U/data`:
 ///
 /// ```text
-/// zones/U/data@triton-20261123T051000Z    17331924801764320401    1795497000    12288    1
+/// zones/U/data@triton-20261123T051000Z    17331924801764320401    1795497000    12288    1    zones/V/data,zones/W/data
 /// ```
 pub fn parse_snapshots(text: &str) -> Result<Vec<Snapshot>, ParseError> {
-    let snapshot = |row: Row<'_>| {
+    rows(text, SNAPSHOT_COLUMNS)?
+        .iter()
+        .map(|row| row.snapshot())
+        .collect()
+}
+
+impl Row<'_> {
+    pub(super) fn snapshot(&self) -> Result<Snapshot, ParseError> {
+        // A platform that has no clones of it to tell of says nothing, or `-`.
+        let clones = self.optional("clones")?.unwrap_or_default();
+        let clones = clones.split(',').filter(|name| !name.is_empty());
         Ok(Snapshot {
-            name: marked(&row, '@')?,
-            guid: row.guid()?,
-            creation: row.number("creation")?,
-            used: row.number("used")?,
-            userrefs: row.number("userrefs")?,
+            name: marked(self, '@')?,
+            guid: self.guid()?,
+            creation: self.number("creation")?,
+            used: self.number("used")?,
+            userrefs: self.number("userrefs")?,
+            clones: clones.map(str::to_owned).collect(),
         })
-    };
-    rows(text, COLUMNS)?.into_iter().map(snapshot).collect()
+    }
 }
 
 fn marked(row: &Row<'_>, mark: char) -> Result<String, ParseError> {
@@ -102,15 +134,18 @@ fn marked(row: &Row<'_>, mark: char) -> Result<String, ParseError> {
     Ok(name)
 }
 
-/// Takes a snapshot, with user properties. One that is there already is an error.
-pub fn snapshot(host: &Host, name: &str, properties: &[(&str, &str)]) -> Result<(), Error> {
-    checked(host, [(name, check_snapshot)])?;
+/// Takes a snapshot of each of these names, with user properties, all at one moment. One that is there already is an error,
+/// and then none is taken.
+pub fn snapshot(host: &Host, names: &[String], properties: &[(&str, &str)]) -> Result<(), Error> {
+    for name in names {
+        checked(host, [(name.as_str(), check_snapshot)])?;
+    }
     let mut command = zfs("snapshot");
     for (property, value) in properties {
         checked(host, [(*property, check_property)])?;
         command = command.arg("-o").arg(format!("{property}={value}"));
     }
-    host.run_ok(&command.arg(name))?;
+    host.run_ok(&command.args(names))?;
     Ok(())
 }
 
@@ -257,7 +292,8 @@ mod tests {
 
     #[test]
     fn a_snapshot_is_known_by_its_guid() {
-        let text = "zones/a b/data@before it\t17331924801764320401\t1795497000\t12288\t1\n";
+        let text =
+            "zones/a b/data@before it\t17331924801764320401\t1795497000\t12288\t1\tz/a,z/b c\n";
         let snapshot = &parse_snapshots(text).unwrap()[0];
         assert_eq!(snapshot.guid, 17_331_924_801_764_320_401);
         assert_eq!(
@@ -265,14 +301,15 @@ mod tests {
             ("zones/a b/data", "before it")
         );
         assert_eq!(snapshot.userrefs, 1);
+        assert_eq!(snapshot.clones, ["z/a", "z/b c"]);
     }
 
     #[test]
     fn a_line_that_is_no_snapshot_is_refused() {
-        assert!(parse_snapshots("zones\t1\t1\t1\t0\n").is_err());
-        assert!(parse_snapshots("zones@a\t1\t1\t1\n").is_err());
-        assert!(parse_snapshots("zones@a\t-\t1\t1\t0\n").is_err());
-        assert!(parse_snapshots("zones@a\t1\t1\t1\t0").is_err());
+        assert!(parse_snapshots("zones\t1\t1\t1\t0\t\n").is_err());
+        assert!(parse_snapshots("zones@a\t1\t1\t1\t0\n").is_err());
+        assert!(parse_snapshots("zones@a\t-\t1\t1\t0\t\n").is_err());
+        assert!(parse_snapshots("zones@a\t1\t1\t1\t0\t").is_err());
     }
 
     #[test]

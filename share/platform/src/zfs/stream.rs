@@ -31,18 +31,47 @@ pub enum Send {
     },
 }
 
-impl Send {
-    /// `zfs send`, with large blocks and embedded data kept and blocks sent as compressed as they lie on the disk.
-    /// No properties: those of the sender (mountpoint!) must not come to life on the receiver.
-    pub fn command(&self) -> Result<Command, InvalidName> {
-        self.with(zfs("send"))
+/// How blocks travel, as far as the platform can: large ones (`-L`) and embedded ones (`-e`) as they are, and as compressed as
+/// they lie on the disk (`-c`), which is the compression that the wire needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StreamOptions(Vec<&'static str>);
+
+const BEST: [(char, &str); 3] = [('L', "-L"), ('e', "-e"), ('c', "-c")];
+
+impl StreamOptions {
+    /// Those that this platform's `zfs send` has, by its own usage message.
+    pub fn probe(host: &Host) -> Result<StreamOptions, Error> {
+        let output = host.run(&zfs("send"))?;
+        Ok(StreamOptions::in_usage(&output.complaint()))
     }
 
-    fn with(&self, command: Command) -> Result<Command, InvalidName> {
+    /// `usage:\n\tsend [-DnPpRvLec] [-[i|I] snapshot] <snapshot>`: the first letters in brackets. A usage message that can't be
+    /// read offers none: a stream without options is received everywhere.
+    fn in_usage(usage: &str) -> StreamOptions {
+        let letters = usage
+            .split_once("send [-")
+            .and_then(|(_, rest)| rest.split_once(']'))
+            .map_or("", |(letters, _)| letters);
+        let known = BEST.iter().filter(|(letter, _)| letters.contains(*letter));
+        StreamOptions(known.map(|(_, option)| *option).collect())
+    }
+
+    pub fn best() -> StreamOptions {
+        StreamOptions(BEST.map(|(_, option)| option).to_vec())
+    }
+}
+
+impl Send {
+    /// `zfs send`. No properties: those of the sender (mountpoint!) must not come to life on the receiver.
+    pub fn command(&self, options: &StreamOptions) -> Result<Command, InvalidName> {
+        self.with(zfs("send"), options)
+    }
+
+    fn with(&self, command: Command, options: &StreamOptions) -> Result<Command, InvalidName> {
         Ok(match self {
             Send::Full { snapshot } => {
                 check_snapshot(snapshot)?;
-                command.args(["-L", "-e", "-c"]).arg(snapshot)
+                command.args(&options.0).arg(snapshot)
             }
             Send::Increment { from, to } => {
                 let from = match from {
@@ -50,7 +79,7 @@ impl Send {
                     Base::Bookmark(name) => check_bookmark(name).map(|()| name),
                 }?;
                 check_snapshot(to)?;
-                command.args(["-L", "-e", "-c", "-i"]).arg(from).arg(to)
+                command.args(&options.0).arg("-i").arg(from).arg(to)
             }
             Send::Resume { token } => {
                 check_token(token)?;
@@ -78,23 +107,9 @@ pub fn receive_abort(host: &Host, dataset: &str) -> Result<(), Error> {
     Ok(())
 }
 
-/// How many bytes the stream will have, about. Nothing is sent.
-pub fn estimate(host: &Host, send: &Send) -> Result<u64, Error> {
-    let command = send.with(zfs("send").arg("-nvP"));
-    let command = command.map_err(|why| Error::refused(host, why))?;
-    let output = host.run(&command)?;
-    if !output.success() {
-        return Err(crate::CommandError::of_output(host, &command, &output).into());
-    }
-    // It is on standard output with -P; older platforms wrote it to standard error.
-    parse_estimate(&output.text())
-        .or_else(|_| parse_estimate(&output.complaint()))
-        .map_err(|error| Error::parse(host, "what zfs send -nvP printed", error))
-}
-
 /// The snapshot that a resume token is of, as ZFS itself reads it.
 pub fn token_snapshot(host: &Host, resume: &Send) -> Result<String, Error> {
-    let command = resume.with(zfs("send").arg("-nvP"));
+    let command = resume.with(zfs("send").arg("-nvP"), &StreamOptions::best());
     let command = command.map_err(|why| Error::refused(host, why))?;
     let output = host.run(&command)?;
     if !output.success() {
@@ -113,20 +128,6 @@ pub fn parse_token_snapshot(text: &str) -> Result<String, ParseError> {
         .find_map(|line| line.trim().strip_prefix("toname = "));
     name.map(str::to_owned)
         .ok_or_else(|| ParseError::new("no line 'toname'"))
-}
-
-/// `zfs send -nvP -i zones/U/data@a zones/U/data@b`:
-///
-/// ```text
-/// incremental    a    zones/U/data@b    1049200
-/// size    1049200
-/// ```
-pub fn parse_estimate(text: &str) -> Result<u64, ParseError> {
-    let size = text.lines().find_map(|line| line.strip_prefix("size\t"));
-    let size = size.ok_or_else(|| ParseError::new("no line 'size'"))?;
-    size.trim()
-        .parse()
-        .map_err(|_| ParseError::new(format!("the size is '{size}', not a number")))
 }
 
 /// `1-c740b4779-e0-789c6360...`
@@ -152,7 +153,7 @@ mod tests {
             snapshot: "zones/a b@x".to_owned(),
         };
         assert_eq!(
-            full.command().unwrap().to_string(),
+            full.command(&StreamOptions::best()).unwrap().to_string(),
             "zfs send -L -e -c 'zones/a b@x'"
         );
         let increment = Send::Increment {
@@ -160,14 +161,17 @@ mod tests {
             to: "z/d@y".to_owned(),
         };
         assert_eq!(
-            increment.command().unwrap().to_string(),
+            increment
+                .command(&StreamOptions::best())
+                .unwrap()
+                .to_string(),
             "zfs send -L -e -c -i z/d@x z/d@y"
         );
         let rest = Send::Resume {
             token: "1-c740-e0-789c".to_owned(),
         };
         assert_eq!(
-            rest.command().unwrap().to_string(),
+            rest.command(&StreamOptions::best()).unwrap().to_string(),
             "zfs send -t 1-c740-e0-789c"
         );
         assert_eq!(
@@ -182,21 +186,21 @@ mod tests {
             Send::Full {
                 snapshot: "-R".to_owned()
             }
-            .command()
+            .command(&StreamOptions::best())
             .is_err()
         );
         assert!(
             Send::Full {
                 snapshot: "z/d".to_owned()
             }
-            .command()
+            .command(&StreamOptions::best())
             .is_err()
         );
         assert!(
             Send::Resume {
                 token: "-R".to_owned()
             }
-            .command()
+            .command(&StreamOptions::best())
             .is_err()
         );
         let base = Base::Bookmark("z/d@x".to_owned());
@@ -205,19 +209,21 @@ mod tests {
                 from: base,
                 to: "z/d@y".to_owned()
             }
-            .command()
+            .command(&StreamOptions::best())
             .is_err()
         );
         assert!(receive("-F", false).is_err());
     }
 
     #[test]
-    fn an_estimate_is_read() {
+    fn options_are_those_that_the_usage_message_has() {
+        let usage = "missing snapshot argument\nusage:\n\tsend [-DLPbcehnpsvw] [-[i|I] snapshot] <snapshot>\n";
+        assert_eq!(StreamOptions::in_usage(usage), StreamOptions::best());
+        let old = "usage:\n\tsend [-DnPpRvLe] [-[iI] snapshot] <snapshot>\n\tsend [-c]";
         assert_eq!(
-            parse_estimate("full\tz/d@x\t1049200\nsize\t1049200\n").unwrap(),
-            1_049_200
+            StreamOptions::in_usage(old),
+            StreamOptions(vec!["-L", "-e"])
         );
-        assert!(parse_estimate("").is_err());
-        assert!(parse_estimate("size\t1M\n").is_err());
+        assert_eq!(StreamOptions::in_usage("?"), StreamOptions(Vec::new()));
     }
 }

@@ -66,10 +66,20 @@ impl Guard {
         }
     }
 
+    /// Fine for the name of a snapshot that some headnode's sync took: it may be sent, as the asking headnode's own may.
+    pub fn any_syncs(&self, snapshot: &str) -> Result<(), String> {
+        match names::taken_by(snapshot).is_some() && is_plain(snapshot) {
+            true => Ok(()),
+            false => Err(format!(
+                "the snapshot {} is none that a sync took",
+                snapshot.escape_default()
+            )),
+        }
+    }
+
     /// Fine for the name of a snapshot that the asking headnode took.
     pub fn ours(&self, snapshot: &str) -> Result<(), String> {
-        let plain = |c: char| c.is_ascii_alphanumeric() || c == '-';
-        match names::is_ours(snapshot, self.target) && snapshot.chars().all(plain) {
+        match names::is_ours(snapshot, self.target) && is_plain(snapshot) {
             true => Ok(()),
             false => Err(format!(
                 "the snapshot {} is none that the server {} took",
@@ -78,6 +88,12 @@ impl Guard {
             )),
         }
     }
+}
+
+/// Nothing that `zfs` could take for more than a name.
+fn is_plain(snapshot: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '-';
+    snapshot.chars().all(plain)
 }
 
 #[cfg(test)]
@@ -147,6 +163,8 @@ mod tests {
             "",
         ] {
             assert!(guard.ours(name).is_err(), "{name}");
+            let anothers = name == "triton-sync-b4c04f334732-20261123T000000Z";
+            assert_eq!(guard.any_syncs(name).is_ok(), anothers, "{name}");
         }
     }
 }

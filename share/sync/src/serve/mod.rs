@@ -16,7 +16,7 @@ use std::time::Instant;
 
 use documents::Uuid;
 use documents::restore_data::FOLDER;
-use platform::{Command, Host, end_all_children, zfs};
+use platform::{Host, end_all_children, zfs};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -211,7 +211,7 @@ impl<W: Write> Conversation<'_, W> {
                 json(&self.source.snapshots(&datasets)?)
             }
             Request::WrittenSince { snapshot, vms } => {
-                self.guard.ours(&snapshot).map_err(Denied::Refused)?;
+                self.guard.any_syncs(&snapshot).map_err(Denied::Refused)?;
                 let datasets = self.datasets(&vms)?;
                 json(&self.source.written_since(&snapshot, &datasets)?)
             }
@@ -219,9 +219,20 @@ impl<W: Write> Conversation<'_, W> {
                 let datasets = self.datasets(&vms)?;
                 json(&self.source.sizes(&datasets)?)
             }
-            Request::TakeSnapshot { vm, name } => {
+            Request::Lineage { vms } => {
+                let datasets = self.datasets(&vms)?;
+                json(&self.source.lineage(&datasets)?)
+            }
+            Request::TakeSnapshots { vms, name } => {
+                self.guard.ours(&name).map_err(Denied::Refused)?;
+                let datasets = self.datasets(&vms)?;
+                json(&self.source.take_snapshots(&datasets, &name)?)
+            }
+            Request::Bookmark { vm, snapshot, name } => {
                 let dataset = self.dataset_and_ours(vm, &name)?;
-                json(&self.source.take_snapshot(&dataset, &name)?)
+                self.guard.any_syncs(&snapshot).map_err(Denied::Refused)?;
+                self.source.bookmark(&dataset, &snapshot, &name)?;
+                Ok(Value::Null)
             }
             Request::RemoveSnapshot { vm, name } => {
                 let dataset = self.dataset_and_ours(vm, &name)?;
@@ -229,11 +240,14 @@ impl<W: Write> Conversation<'_, W> {
                 Ok(Value::Null)
             }
             Request::Send { vm, snapshot, base } => {
-                let dataset = self.dataset_and_ours(vm, &snapshot)?;
-                if let Some(Cursor::Snapshot(name) | Cursor::Bookmark(name)) = &base {
-                    self.guard.ours(name).map_err(Denied::Refused)?;
-                }
-                self.stream(stream_of(&dataset, &snapshot, base))
+                self.guard.any_syncs(&snapshot).map_err(Denied::Refused)?;
+                let dataset = self.zones()?.dataset(vm).map_err(Denied::Refused)?;
+                let to = format!("{dataset}@{snapshot}");
+                let from = base.map(|base| self.base_of(&dataset, base)).transpose()?;
+                self.stream(match from {
+                    None => zfs::Send::Full { snapshot: to },
+                    Some(from) => zfs::Send::Increment { from, to },
+                })
             }
             Request::Resume { vm, token } => {
                 let dataset = self.zones()?.dataset(vm).map_err(Denied::Refused)?;
@@ -282,6 +296,24 @@ impl<W: Write> Conversation<'_, W> {
         self.zones()?.dataset(vm).map_err(Denied::Refused)
     }
 
+    /// What a stream may begin from.
+    fn base_of(&self, dataset: &str, base: Cursor) -> Result<zfs::Base, Denied> {
+        let (Cursor::Snapshot(name) | Cursor::Bookmark(name) | Cursor::Origin(name)) = &base;
+        self.guard.any_syncs(name).map_err(Denied::Refused)?;
+        Ok(match base {
+            Cursor::Snapshot(name) => zfs::Base::Snapshot(format!("{dataset}@{name}")),
+            Cursor::Bookmark(name) => zfs::Base::Bookmark(format!("{dataset}#{name}")),
+            Cursor::Origin(name) => {
+                let lineage = self.source.lineage(&[dataset.to_owned()])?;
+                let line = lineage.get(dataset).map_or(&[][..], Vec::as_slice);
+                let origin = line.iter().find(|one| one.name == name).ok_or_else(|| {
+                    Denied::Refused(format!("{dataset} does not descend from a snapshot {name}"))
+                })?;
+                zfs::Base::Snapshot(format!("{}@{name}", origin.dataset))
+            }
+        })
+    }
+
     /// A token names what it is of only to ZFS: ZFS is asked.
     fn may_resume(&self, dataset: &str, token: &str) -> Result<(), Denied> {
         let send = zfs::Send::Resume {
@@ -292,7 +324,7 @@ impl<W: Write> Conversation<'_, W> {
             .map_err(|error| Denied::Failed(format!("can't {what}: {error}")))?;
         match of.split_once('@') {
             Some((of, snapshot)) if of == dataset => {
-                self.guard.ours(snapshot).map_err(Denied::Refused)
+                self.guard.any_syncs(snapshot).map_err(Denied::Refused)
             }
             _ => Err(Denied::Refused(format!(
                 "the token is of {of}, which is not asked for"
@@ -303,9 +335,7 @@ impl<W: Write> Conversation<'_, W> {
     /// Sends a stream; the answer says how many bytes it had.
     fn stream(&mut self, send: zfs::Send) -> Result<Value, Denied> {
         self.stop.store(false, Ordering::SeqCst);
-        let command: Command = send
-            .command()
-            .map_err(|why| Denied::Refused(why.to_string()))?;
+        let command = self.source.send_command(&send)?;
         let failed = |error: &dyn std::fmt::Display| Denied::Failed(error.to_string());
         let mut sending = self
             .server
@@ -339,16 +369,6 @@ impl<W: Write> Conversation<'_, W> {
 
 fn json(value: &impl Serialize) -> Result<Value, Denied> {
     serde_json::to_value(value).map_err(|error| Denied::Failed(error.to_string()))
-}
-
-fn stream_of(dataset: &str, snapshot: &str, base: Option<Cursor>) -> zfs::Send {
-    let to = format!("{dataset}@{snapshot}");
-    let from = match base {
-        None => return zfs::Send::Full { snapshot: to },
-        Some(Cursor::Snapshot(name)) => zfs::Base::Snapshot(format!("{dataset}@{name}")),
-        Some(Cursor::Bookmark(name)) => zfs::Base::Bookmark(format!("{dataset}#{name}")),
-    };
-    zfs::Send::Increment { from, to }
 }
 
 /// Reads in a thread of its own, a bounded number of pieces ahead: neither disk nor network waits for the other's every pause.

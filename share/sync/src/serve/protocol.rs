@@ -29,52 +29,41 @@ pub const SILENCE: Duration = Duration::from_secs(30);
 #[serde(tag = "do", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Request {
     /// Which server this is, and which version it speaks.
-    Hello {
-        version: u32,
-    },
+    Hello { version: u32 },
     /// The core zones, in short.
     Zones {},
     /// `vmadm get` of a core zone.
-    Zone {
-        vm: Uuid,
-    },
+    Zone { vm: Uuid },
     /// Manifests of the images that the core zones use.
     Images {},
     /// What `/usbkey/config` and `/usbkey/config.inc` hold, and what lies in `/usbkey/extra` and `/usbkey/os`.
     Usbkey {},
     /// Snapshots and our bookmarks of these zones' delegate datasets, oldest first.
-    Snapshots {
-        vms: Vec<Uuid>,
-    },
+    Snapshots { vms: Vec<Uuid> },
     /// Bytes written to each since its snapshot of that name.
-    WrittenSince {
-        snapshot: String,
-        vms: Vec<Uuid>,
-    },
+    WrittenSince { snapshot: String, vms: Vec<Uuid> },
     /// Bytes that each refers to.
-    Sizes {
-        vms: Vec<Uuid>,
-    },
-    TakeSnapshot {
+    Sizes { vms: Vec<Uuid> },
+    /// What each descends from, where it was restored from a copy.
+    Lineage { vms: Vec<Uuid> },
+    /// Of all of them at one moment.
+    TakeSnapshots { vms: Vec<Uuid>, name: String },
+    /// A bookmark of ours, of any sync's snapshot.
+    Bookmark {
         vm: Uuid,
+        snapshot: String,
         name: String,
     },
     /// Removes a snapshot of ours, and its bookmark.
-    RemoveSnapshot {
-        vm: Uuid,
-        name: String,
-    },
-    /// A stream of a snapshot of ours.
+    RemoveSnapshot { vm: Uuid, name: String },
+    /// A stream of any sync's snapshot.
     Send {
         vm: Uuid,
         snapshot: String,
         base: Option<Cursor>,
     },
     /// The rest of a stream that was cut off.
-    Resume {
-        vm: Uuid,
-        token: String,
-    },
+    Resume { vm: Uuid, token: String },
     /// Ends the stream that is being sent.
     Stop {},
     /// Pull from us as soon as you can.
@@ -89,6 +78,8 @@ pub enum Request {
 pub enum Cursor {
     Snapshot(String),
     Bookmark(String),
+    /// A snapshot of what the dataset was restored from.
+    Origin(String),
 }
 
 /// What is answered, once for each request but beats and stops.

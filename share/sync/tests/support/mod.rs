@@ -2,6 +2,9 @@
 // If a copy of the MPL was not distributed with this file, You can obtain one at https://mozilla.org/MPL/2.0/.
 //! Two headnodes in memory: datasets as lists of snapshots, sent by GUID as ZFS does, with its refusals.
 
+// Not every test file needs all of it.
+#![allow(dead_code)]
+
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
@@ -29,6 +32,8 @@ pub struct Dataset {
 pub struct World {
     pub source: RefCell<BTreeMap<String, Dataset>>,
     pub copies: RefCell<BTreeMap<String, Copy>>,
+    /// Of source datasets that are clones: what they descend from.
+    pub clones: RefCell<BTreeMap<String, Vec<Snapshot>>>,
     pub commands: RefCell<Vec<String>>,
     /// Commands that fail, by how they begin.
     pub broken: RefCell<Vec<(&'static str, bool)>>,
@@ -53,6 +58,7 @@ impl World {
         World {
             source: RefCell::new(source),
             copies: RefCell::default(),
+            clones: RefCell::default(),
             commands: RefCell::default(),
             broken: RefCell::default(),
             clock: RefCell::new(1_795_410_600_000),
@@ -131,7 +137,7 @@ impl World {
                 importance: *importance,
             })
             .collect();
-        datasets.sync(wanted, &mut |_| ()).unwrap()
+        datasets.sync(wanted, &mut |_| ()).unwrap().0
     }
 
     pub fn copy_of(&self, vm: Uuid) -> Copy {
@@ -198,23 +204,34 @@ impl Source for World {
             .collect())
     }
 
-    fn take_snapshot(&self, dataset: &str, name: &str) -> Result<Snapshot, SyncError> {
+    fn lineage(&self, datasets: &[String]) -> Result<BTreeMap<String, Vec<Snapshot>>, SyncError> {
+        self.run("lineage there".to_owned())?;
+        let clones = self.clones.borrow();
+        let of = |dataset: &String| Some((dataset.clone(), clones.get(dataset)?.clone()));
+        Ok(datasets.iter().filter_map(of).collect())
+    }
+
+    fn take_snapshots(&self, datasets: &[String], name: &str) -> Result<Vec<Snapshot>, SyncError> {
         self.run(format!("snapshot there {name}"))?;
-        let at = self.now();
+        Ok(datasets
+            .iter()
+            .map(|dataset| self.snapshot_as(dataset, name))
+            .collect())
+    }
+
+    fn bookmark(&self, dataset: &str, snapshot: &str, name: &str) -> Result<(), SyncError> {
+        self.run(format!("bookmark there {snapshot}"))?;
         let mut source = self.source.borrow_mut();
-        let of = source.get_mut(dataset).unwrap();
-        assert!(of.snapshots.iter().all(|s| s.name != name), "{name} exists");
-        let snapshot = Snapshot {
-            dataset: dataset.to_owned(),
+        let of = &mut source.get_mut(dataset).unwrap().snapshots;
+        let at = of.iter().position(|s| s.name == snapshot);
+        let at = at.ok_or_else(|| SyncError::command("bookmark", "does not exist"))?;
+        let bookmark = Snapshot {
             name: name.to_owned(),
-            guid: Uuid::new_v4().as_u64_pair().0.to_string(),
-            taken_at: at,
-            bytes: of.bytes,
-            needed: false,
-            bookmark: false,
+            bookmark: true,
+            ..of[at].clone()
         };
-        of.snapshots.push(snapshot.clone());
-        Ok(snapshot)
+        of.insert(at + 1, bookmark);
+        Ok(())
     }
 
     fn remove_snapshot(&self, dataset: &str, name: &str) -> Result<(), SyncError> {
@@ -254,6 +271,27 @@ impl Source for World {
             .unwrap();
         let mut copies = self.copies.borrow_mut();
         let have = copies.get(copy).map_or(0, |c| c.snapshots.len());
+        let origin = send
+            .base
+            .as_ref()
+            .filter(|base| base.dataset != send.dataset);
+        if let Some(origin) = origin {
+            assert_eq!(have, 0, "a clone is received under a free name");
+            let mut here = copies.values().flat_map(|copy| &copy.snapshots);
+            assert!(here.any(|one| one.guid == origin.guid), "no such origin");
+            let clone = Copy {
+                dataset: copy.to_owned(),
+                origin: Some(origin.name.clone()),
+                ..Copy::default()
+            };
+            let bytes = sent.bytes - origin.bytes;
+            copies
+                .entry(copy.to_owned())
+                .or_insert(clone)
+                .snapshots
+                .push(sent.clone());
+            return Ok(bytes);
+        }
         assert_eq!(
             have > 0,
             send.base.is_some(),
@@ -282,6 +320,24 @@ impl Source for World {
 }
 
 impl World {
+    /// A snapshot of a source's dataset, by whomever.
+    pub fn snapshot_as(&self, dataset: &str, name: &str) -> Snapshot {
+        let mut source = self.source.borrow_mut();
+        let of = source.get_mut(dataset).unwrap();
+        assert!(of.snapshots.iter().all(|s| s.name != name), "{name} exists");
+        let snapshot = Snapshot {
+            dataset: dataset.to_owned(),
+            name: name.to_owned(),
+            guid: Uuid::new_v4().as_u64_pair().0.to_string(),
+            taken_at: self.now(),
+            bytes: of.bytes,
+            needed: false,
+            bookmark: false,
+        };
+        of.snapshots.push(snapshot.clone());
+        snapshot
+    }
+
     /// The source's counterpart of the copy's newest snapshot.
     fn common(&self, dataset: &str, copy: &str) -> Option<Snapshot> {
         let copies = self.copies.borrow();
@@ -308,9 +364,54 @@ impl Pool for World {
         Ok(())
     }
 
-    fn copies(&self, _: Uuid) -> Result<Vec<Copy>, SyncError> {
+    fn copies(&self, server: Uuid) -> Result<Option<Vec<Copy>>, SyncError> {
         self.run("list here".to_owned())?;
-        Ok(self.copies.borrow().values().cloned().collect())
+        let copies = self.copies.borrow();
+        let container = names::container(server);
+        let below = copies
+            .values()
+            .filter(|copy| copy.dataset.starts_with(&container));
+        Ok(Some(below.cloned().collect()))
+    }
+
+    fn snapshots(&self) -> Result<Vec<Snapshot>, SyncError> {
+        let copies = self.copies.borrow();
+        Ok(copies
+            .values()
+            .flat_map(|copy| copy.snapshots.clone())
+            .collect())
+    }
+
+    fn branch(&self, from: &str, snapshot: &str, copy: &str) -> Result<(), SyncError> {
+        let clone = Copy {
+            dataset: copy.to_owned(),
+            origin: Some(format!("{from}@{snapshot}")),
+            ..Copy::default()
+        };
+        self.copies.borrow_mut().insert(copy.to_owned(), clone);
+        self.run(format!("branch {from}"))?;
+        self.promote(copy)
+    }
+
+    fn promote(&self, copy: &str) -> Result<(), SyncError> {
+        let mut copies = self.copies.borrow_mut();
+        let origin = copies[copy].origin.clone().unwrap();
+        let (from, snapshot) = origin.split_once('@').unwrap();
+        let from = copies.get_mut(from).unwrap();
+        let last = from
+            .snapshots
+            .iter()
+            .position(|s| s.name == snapshot)
+            .unwrap();
+        let mut moved: Vec<Snapshot> = from.snapshots.drain(..=last).collect();
+        from.origin = Some(format!("{copy}@{snapshot}"));
+        for one in &mut moved {
+            one.dataset = copy.to_owned();
+        }
+        let branch = copies.get_mut(copy).unwrap();
+        branch.snapshots.splice(0..0, moved);
+        branch.origin = None;
+        Ok(())
     }
 
     fn copy(&self, dataset: &str) -> Result<Option<Copy>, SyncError> {
@@ -346,6 +447,13 @@ impl Pool for World {
         let mut copies = self.copies.borrow_mut();
         let of = copies.get_mut(dataset).unwrap();
         of.snapshots.retain(|s| s.name != name);
+        Ok(())
+    }
+
+    fn remove_copy(&self, dataset: &str) -> Result<(), SyncError> {
+        self.run(format!("remove the copy {dataset}"))?;
+        let removed = self.copies.borrow_mut().remove(dataset).unwrap();
+        assert!(removed.snapshots.is_empty(), "{dataset} has snapshots");
         Ok(())
     }
 

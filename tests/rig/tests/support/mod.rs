@@ -30,13 +30,19 @@ pub struct Scene {
 
 /// Both up, with data on headnode0 and trust between them; nothing synced yet. `None` where there can be no rig.
 pub fn trusting() -> Option<Scene> {
+    trusting_all(&[SOURCE, TARGET])
+}
+
+/// The same of more headnodes, each of which trusts all others.
+pub fn trusting_all(hosts: &[&str]) -> Option<Scene> {
     let options = Options {
-        guests: vec![SOURCE.to_owned(), TARGET.to_owned()],
+        guests: hosts.iter().map(|host| (*host).to_owned()).collect(),
         disk_mib: 1536,
         ..Options::with_product().unwrap()
     };
     let rig = testing::rig(options)?;
-    for (host, role) in [(SOURCE, "imgapi"), (TARGET, "cnapi")] {
+    for host in hosts {
+        let role = if *host == SOURCE { "imgapi" } else { "moray" };
         rig.ok(host, "mkdir -p /var/rig && echo '{}' > /var/rig/model.json")
             .unwrap();
         let config = format!("set -- {role}; cat > /usbkey/config <<END\n{CONFIG}END");
@@ -49,10 +55,11 @@ pub fn trusting() -> Option<Scene> {
         );
         rig.ok(SOURCE, &make).unwrap();
     }
-    let offers: String = [SOURCE, TARGET]
+    let offers: String = hosts
+        .iter()
         .map(|host| rig.ok(host, &format!("{SYNC} trust show")).unwrap() + "\n")
-        .concat();
-    for host in [SOURCE, TARGET] {
+        .collect();
+    for host in hosts {
         let added = rig.run_with(host, &format!("{SYNC} trust add -i -"), offers.as_bytes());
         let added = added.unwrap();
         assert!(added.success(), "{}", added.stderr);

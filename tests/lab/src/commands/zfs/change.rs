@@ -2,7 +2,7 @@
 // If a copy of the MPL was not distributed with this file, You can obtain one at https://mozilla.org/MPL/2.0/.
 //! What changes datasets: create, set, snapshot, clone, rename, destroy.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::lab::Lab;
 use crate::model::{Dataset, Host, Snapshot};
@@ -115,55 +115,73 @@ pub fn set(lab: &Lab, host: &str, args: &[&str]) -> Outcome {
     Ok(String::new())
 }
 
+/// All of them or none.
 pub fn snapshot(lab: &Lab, host: &str, args: &[&str]) -> Outcome {
     let (set, names) = options(args)?;
-    let [full] = names[..] else {
+    if names.is_empty() {
         return Err(Refused::usage(
             "usage: snapshot [-o property=value] <dataset@snap>",
         ));
-    };
-    let Some((name, own)) = full.split_once('@') else {
-        return Err(Refused::usage(format!(
-            "cannot create snapshot '{full}': missing '@' delimiter in snapshot name"
-        )));
-    };
-    let live = {
-        let dc = lab.dc();
-        let dataset = dc
-            .hosts
-            .get(host)
-            .and_then(|host| host.datasets.get(name))
-            .ok_or_else(|| Refused::absent(name))?;
-        if dataset.snapshots.iter().any(|known| known.name == own) {
-            return Err(taken(full));
-        }
-        lab.dataset_files(host, &dataset.store)
-    };
-    let store = format!("s{}-{}", lab.now_ms(), fresh());
-    let frozen = lab.dataset_files(host, &store);
-    files::copy(&live, &frozen).map_err(|error| io("create snapshot", full, &error))?;
-    let snapshot = Snapshot {
-        name: own.to_owned(),
-        guid: guid(lab),
-        creation: lab.now_ms() / 1000,
-        createtxg: fresh(),
-        referenced: files::size(&frozen),
-        holds: Vec::new(),
-        properties: set,
-        store,
-    };
-    let mut dc = lab.dc();
-    let dataset = dc
-        .hosts
-        .get_mut(host)
-        .and_then(|host| host.datasets.get_mut(name))
-        .ok_or_else(|| Refused::absent(name))?;
-    // Somebody may have been faster while the files were copied.
-    if dataset.snapshots.iter().any(|known| known.name == own) {
-        return Err(taken(full));
     }
-    dataset.snapshots.push(snapshot);
+    let of: BTreeSet<_> = names
+        .iter()
+        .filter_map(|full| full.split_once('@'))
+        .map(|(name, _)| name)
+        .collect();
+    if of.len() < names.len() && names.iter().all(|full| full.contains('@')) {
+        let why = "cannot create snapshots : multiple snapshots of same fs not allowed\nno snapshots were created";
+        return Err(Refused::new(why));
+    }
+    let mut made = Vec::new();
+    for full in names {
+        let Some((name, own)) = full.split_once('@') else {
+            return Err(Refused::usage(format!(
+                "cannot create snapshot '{full}': missing '@' delimiter in snapshot name"
+            )));
+        };
+        let live = {
+            let dc = lab.dc();
+            may_snapshot(dc.hosts.get(host), full, name, own)?;
+            let live = dc.hosts.get(host).and_then(|at| at.datasets.get(name));
+            lab.dataset_files(host, live.map_or("", |dataset| &dataset.store))
+        };
+        let store = format!("s{}-{}", lab.now_ms(), fresh());
+        let frozen = lab.dataset_files(host, &store);
+        files::copy(&live, &frozen).map_err(|error| io("create snapshot", full, &error))?;
+        let snapshot = Snapshot {
+            name: own.to_owned(),
+            guid: guid(lab),
+            creation: lab.now_ms() / 1000,
+            createtxg: fresh(),
+            referenced: files::size(&frozen),
+            holds: Vec::new(),
+            properties: set.clone(),
+            store,
+        };
+        made.push((full, name, own, snapshot));
+    }
+    let mut dc = lab.dc();
+    // Somebody may have been faster while the files were copied.
+    for (full, name, own, _) in &made {
+        may_snapshot(dc.hosts.get(host), full, name, own)?;
+    }
+    for (_, name, _, snapshot) in made {
+        let at = dc.hosts.get_mut(host);
+        if let Some(dataset) = at.and_then(|at| at.datasets.get_mut(name)) {
+            dataset.snapshots.push(snapshot);
+        }
+    }
     Ok(String::new())
+}
+
+fn may_snapshot(host: Option<&Host>, full: &str, name: &str, own: &str) -> Result<(), Refused> {
+    let dataset = host
+        .and_then(|host| host.datasets.get(name))
+        .ok_or_else(|| Refused::absent(name))?;
+    match dataset.snapshots.iter().any(|known| known.name == own) {
+        true => Err(taken(full)),
+        false => Ok(()),
+    }
 }
 
 fn taken(full: &str) -> Refused {

@@ -10,23 +10,26 @@ use crate::model::Host;
 
 use super::{Outcome, Refused, properties};
 
-/// `-Hp [-t TYPE] [-o COLUMNS] [-s creation] [-r | -d 1] [NAME...]`
+/// `-Hp [-t TYPE] [-o COLUMNS] [-s creation] [-r | -d DEPTH] [NAME...]`
 struct Asked<'a> {
+    datasets: bool,
     snapshots: bool,
     bookmarks: bool,
     columns: Vec<&'a str>,
-    by_creation: bool,
-    recursive: bool,
+    sort: &'a str,
+    /// Levels below the named ones; a dataset's snapshots are one level below it.
+    depth: usize,
     names: Vec<&'a str>,
 }
 
 fn asked<'a>(args: &[&'a str]) -> Result<Asked<'a>, Refused> {
     let mut asked = Asked {
+        datasets: true,
         snapshots: false,
         bookmarks: false,
         columns: vec!["name", "used", "avail", "refer", "mountpoint"],
-        by_creation: false,
-        recursive: false,
+        sort: "",
+        depth: 0,
         names: Vec::new(),
     };
     let mut args = args.iter();
@@ -39,18 +42,23 @@ fn asked<'a>(args: &[&'a str]) -> Result<Asked<'a>, Refused> {
         match *arg {
             "-Hp" => {}
             "-t" => {
-                (asked.snapshots, asked.bookmarks) = match value()? {
-                    "snapshot" => (true, false),
-                    "snapshot,bookmark" => (true, true),
-                    "filesystem" | "filesystem,volume" => (false, false),
+                (asked.datasets, asked.snapshots, asked.bookmarks) = match value()? {
+                    "snapshot" => (false, true, false),
+                    "bookmark" => (false, false, true),
+                    "snapshot,bookmark" => (false, true, true),
+                    "filesystem" | "filesystem,volume" => (true, false, false),
+                    "filesystem,snapshot" => (true, true, false),
                     other => return Err(Refused::usage(format!("invalid type '{other}'"))),
                 }
             }
             "-o" => asked.columns = value()?.split(',').collect(),
-            "-s" => asked.by_creation = value()? == "creation",
-            // One level down are a dataset's own snapshots, which are listed with it anyway.
-            "-d" => drop(value()?),
-            "-r" => asked.recursive = true,
+            "-s" => asked.sort = value()?,
+            "-d" => {
+                let depth = value()?;
+                let wrong = |_| Refused::usage(format!("'{depth}' is not a valid depth"));
+                asked.depth = depth.parse().map_err(wrong)?;
+            }
+            "-r" => asked.depth = usize::MAX,
             option if option.starts_with('-') => {
                 return Err(Refused::usage(format!("invalid option '{option}'")));
             }
@@ -86,8 +94,11 @@ pub fn list(lab: &Arc<Lab>, call: &mut Call, args: &[&str]) -> Outcome {
             }
         }
     }
-    if asked.by_creation {
-        rows.sort_by_key(|row| row.creation);
+    match asked.sort {
+        "" => {}
+        "name" => rows.sort_by(|a, b| a.text.cmp(&b.text)),
+        "creation" => rows.sort_by_key(|row| row.creation),
+        other => return Err(Refused::usage(format!("invalid property '{other}'"))),
     }
     let text: String = rows.into_iter().map(|row| row.text).collect();
     finished(call, text, &missing)
@@ -128,19 +139,28 @@ fn dataset_rows(
     if !host.datasets.contains_key(name) {
         return Ok(None);
     }
-    let prefix = format!("{name}/");
-    let below = |one: &str| one == name || (asked.recursive && one.starts_with(&prefix));
+    let levels = |one: &str| match one.strip_prefix(name)? {
+        "" => Some(0),
+        rest => rest.starts_with('/').then(|| rest.matches('/').count()),
+    };
     let mut rows = Vec::new();
-    for (name, dataset) in host.datasets.iter().filter(|(one, _)| below(one)) {
-        if !asked.snapshots {
+    for (name, dataset) in &host.datasets {
+        let Some(level) = levels(name).filter(|level| *level <= asked.depth) else {
+            continue;
+        };
+        if asked.datasets {
             let cells = |column: &str| properties::of_dataset(lab, host, name, dataset, column);
             rows.push(Row {
                 creation: (dataset.creation, 0),
                 text: line(asked, cells)?,
             });
+        }
+        // Where they alone are asked for, those of the named dataset are meant at least.
+        let reach = asked.depth.max(usize::from(!asked.datasets));
+        if level >= reach {
             continue;
         }
-        for snapshot in &dataset.snapshots {
+        for snapshot in dataset.snapshots.iter().filter(|_| asked.snapshots) {
             rows.extend(
                 snapshot_row(host, name, &snapshot.name, asked)?
                     .into_iter()

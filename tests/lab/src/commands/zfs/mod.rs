@@ -6,6 +6,7 @@ mod bookmark;
 mod change;
 pub mod files;
 mod list;
+mod promote;
 mod properties;
 mod receive;
 mod send;
@@ -41,7 +42,7 @@ type Outcome = Result<String, Refused>;
 
 type Subcommand = (&'static str, fn(&Arc<Lab>, &mut Call, &[&str]) -> Outcome);
 
-pub const SUBCOMMANDS: [Subcommand; 11] = [
+pub const SUBCOMMANDS: [Subcommand; 12] = [
     ("list", list::list),
     ("get", list::get),
     ("create", |lab, call, args| {
@@ -56,6 +57,9 @@ pub const SUBCOMMANDS: [Subcommand; 11] = [
     }),
     ("clone", |lab, call, args| {
         change::clone(lab, &call.host, args)
+    }),
+    ("promote", |lab, call, args| {
+        promote::promote(lab, &call.host, args)
     }),
     ("rename", |lab, call, args| {
         change::rename(lab, &call.host, args)

@@ -25,6 +25,8 @@ pub fn of_dataset(
         "used" | "refer" | "referenced" => own(files::size(&live).to_string()),
         "avail" | "available" => own((host.pool_size - host.pool_size / 10).to_string()),
         "origin" => own(dataset.origin.clone().unwrap_or_else(|| "-".to_owned())),
+        // A snapshot's own.
+        "userrefs" | "clones" => own("-".to_owned()),
         "mounted" => own(if zoned(host, name) { "no" } else { "yes" }.to_owned()),
         "receive_resume_token" => own(dataset
             .receive_resume_token
@@ -109,7 +111,10 @@ pub fn of_snapshot(
         "used" => "0".to_owned(),
         "refer" | "referenced" => snapshot.referenced.to_string(),
         "userrefs" => snapshot.holds.len().to_string(),
-        "clones" => clones(host, dataset, &snapshot.name).join(","),
+        "clones" => match clones(host, dataset, &snapshot.name) {
+            none if none.is_empty() => "-".to_owned(),
+            clones => clones.join(","),
+        },
         "origin" | "mountpoint" | "receive_resume_token" => "-".to_owned(),
         user => match snapshot.properties.get(user) {
             Some(value) => return Some((value.clone(), "local".to_owned())),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::call::Call;
 use crate::lab::Lab;
-use crate::model::Snapshot;
+use crate::model::{Host, Snapshot};
 
 use super::change::new_dataset;
 use super::stream::{self, Arrived, Cut, Header};
@@ -99,6 +99,13 @@ fn check(lab: &Lab, host: &str, name: &str, header: &Header) -> Result<Option<Sn
             _ if !parent => Err(Refused::new(format!(
                 "cannot open '{name}': dataset does not exist"
             ))),
+            Some(from) if header.clone => match owner_of(at, from) {
+                Some((_, origin)) => Ok(Some(origin.clone())),
+                None => Err(Refused::new(format!(
+                    "cannot receive: local origin for clone {name}@{} does not exist",
+                    header.to
+                ))),
+            },
             Some(_) => Err(Refused::new(format!(
                 "cannot receive incremental stream: destination '{name}' does not exist"
             ))),
@@ -107,9 +114,10 @@ fn check(lab: &Lab, host: &str, name: &str, header: &Header) -> Result<Option<Sn
     };
     if dataset.receive_resume_token.is_some() {
         if header.token == dataset.receive_resume_token {
-            let base = header
-                .from
-                .and_then(|from| dataset.snapshots.iter().find(|s| s.guid == from));
+            let base = header.from.and_then(|from| match header.clone {
+                true => owner_of(at, from).map(|(_, origin)| origin),
+                false => dataset.snapshots.iter().find(|s| s.guid == from),
+            });
             return Ok(base.cloned());
         }
         return Err(Refused::new(format!(
@@ -150,6 +158,14 @@ fn check(lab: &Lab, host: &str, name: &str, header: &Header) -> Result<Option<Sn
     Ok(Some(base))
 }
 
+/// The snapshot of that GUID, and the dataset it is of.
+fn owner_of(host: &Host, guid: u64) -> Option<(&String, &Snapshot)> {
+    host.datasets.iter().find_map(|(name, dataset)| {
+        let found = dataset.snapshots.iter().find(|one| one.guid == guid);
+        Some((name, found?))
+    })
+}
+
 fn apply(
     lab: &Lab,
     host: &str,
@@ -188,11 +204,16 @@ fn apply(
         let Some(at) = dc.hosts.get_mut(host) else {
             return Ok(());
         };
+        let origin = header.from.filter(|_| header.clone).and_then(|from| {
+            let (owner, origin) = owner_of(at, from)?;
+            Some(format!("{owner}@{}", origin.name))
+        });
         let dataset = at
             .datasets
             .entry(name.to_owned())
             .or_insert_with(|| new_dataset(lab));
         dataset.receive_resume_token = None;
+        dataset.origin = dataset.origin.take().or(origin);
         dataset.snapshots.push(snapshot);
         std::mem::replace(&mut dataset.store, live)
     };

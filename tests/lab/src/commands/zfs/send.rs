@@ -21,6 +21,11 @@ struct Asked {
 }
 
 pub fn send(lab: &Arc<Lab>, call: &mut Call, args: &[&str]) -> Outcome {
+    if args.is_empty() {
+        return Err(Refused::usage(
+            "missing snapshot argument\nusage:\n\tsend [-DLPcenpv] [-[i|I] snapshot] <snapshot>",
+        ));
+    }
     let asked = asked(lab, &call.host, args)?;
     let (dataset, own) = split(&asked.snapshot)?;
     let to = find(lab, &call.host, dataset, |s| s.name == own).ok_or_else(|| {
@@ -68,7 +73,9 @@ pub fn send(lab: &Arc<Lab>, call: &mut Call, args: &[&str]) -> Outcome {
             asked.snapshot
         ));
     }
+    let of_another = |base: &String| base.split('@').next() != Some(dataset) && base.contains('@');
     let header = Header {
+        clone: asked.base.as_ref().is_some_and(of_another),
         to: to.name.clone(),
         guid: to.guid,
         creation: to.creation,
@@ -195,7 +202,24 @@ fn base_of(
             ))
         });
     }
-    let own = base.rsplit('@').next().unwrap_or(base);
-    find(lab, host, dataset, |s| s.name == own)
-        .ok_or_else(|| Refused::new(format!("cannot open '{base}': dataset does not exist")))
+    let (of, own) = base.split_once('@').unwrap_or((dataset, base));
+    let of = if of.is_empty() { dataset } else { of };
+    let found = find(lab, host, of, |s| s.name == own)
+        .ok_or_else(|| Refused::new(format!("cannot open '{base}': dataset does not exist")))?;
+    match of == dataset || descends(lab, host, dataset, of) {
+        true => Ok(found),
+        false => Err(Refused::new(format!(
+            "warning: cannot send '{to}': not an earlier snapshot from the same fs"
+        ))),
+    }
+}
+
+/// True where one dataset is a clone of the other, or of a clone of it.
+fn descends(lab: &Lab, host: &str, dataset: &str, from: &str) -> bool {
+    let dc = lab.dc();
+    let origin = |name: &str| {
+        let origin = dc.hosts.get(host)?.datasets.get(name)?.origin.as_deref()?;
+        Some(origin.split('@').next()?.to_owned())
+    };
+    std::iter::successors(origin(dataset), |name| origin(name)).any(|name| name == from)
 }

@@ -18,6 +18,8 @@ pub struct Header {
     pub creation: u64,
     /// GUID of the snapshot that it starts from.
     pub from: Option<u64>,
+    /// That snapshot is of the dataset that this one is a clone of: so it will be over there.
+    pub clone: bool,
     /// The receive that it goes on with.
     pub token: Option<String>,
     pub removed: Vec<PathBuf>,

@@ -1,17 +1,19 @@
 // This Source Code Form is subject to the terms of the Mozilla Public License, v. 2.0.
 // If a copy of the MPL was not distributed with this file, You can obtain one at https://mozilla.org/MPL/2.0/.
-//! This headnode as both ends of a sync: as a source, for others and for itself, and the pool that copies are received into.
+//! This headnode, pulled from: by itself, or through `serve` by another headnode.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
 use documents::{Timestamp, Uuid};
-use platform::{Command, CommandError, FailureKind, Host, PipeError, imgadm, vmadm, zfs};
+use platform::{Command, CommandError, Host, vmadm, zfs};
 use serde_json::Value;
 
+use super::{command_failed, failed, manifests, pipe_failed, snapshot};
 use crate::error::SyncError;
 use crate::names;
-use crate::snapshots::{Copy, Snapshot};
-use crate::transport::{Pool, Send, Source, Stream};
+use crate::snapshots::Snapshot;
+use crate::transport::{Send, Source, Stream};
 use crate::usbkey;
 
 /// On every snapshot that sync takes: whose it is, for people and for tools that remove old ones.
@@ -22,6 +24,8 @@ pub struct HostSource {
     server: Uuid,
     hostname: String,
     here: Host,
+    /// What streams may have; asked when the first one is sent.
+    options: OnceLock<zfs::StreamOptions>,
 }
 
 impl HostSource {
@@ -30,7 +34,23 @@ impl HostSource {
             server,
             hostname: hostname.to_owned(),
             here,
+            options: OnceLock::new(),
         }
+    }
+
+    /// `zfs send`, as well as this platform can.
+    pub(crate) fn send_command(&self, send: &zfs::Send) -> Result<Command, SyncError> {
+        let what = "send a stream";
+        let options = match self.options.get() {
+            Some(options) => options,
+            None => {
+                let probed = zfs::StreamOptions::probe(&self.here);
+                let probed = probed.map_err(|error| failed("ask what zfs send can", error))?;
+                self.options.get_or_init(|| probed)
+            }
+        };
+        send.command(options)
+            .map_err(|why| SyncError::command(what, why))
     }
 
     /// `zfs` on the source for many datasets at once. A dataset that went away meanwhile costs us only itself.
@@ -93,7 +113,7 @@ impl Source for HostSource {
     fn snapshots(&self, datasets: &[String]) -> Result<Vec<Snapshot>, SyncError> {
         let what = "list the snapshots";
         let kinds = "snapshot,bookmark";
-        let columns = "name,guid,creation,used,userrefs";
+        let columns = zfs::SNAPSHOT_COLUMNS;
         let text = self.zfs(
             what,
             &[
@@ -127,21 +147,59 @@ impl Source for HostSource {
         self.numbers("referenced", datasets)
     }
 
-    fn take_snapshot(&self, dataset: &str, name: &str) -> Result<Snapshot, SyncError> {
-        let full = format!("{dataset}@{name}");
-        let what = format!("take the snapshot {full}");
+    fn lineage(&self, datasets: &[String]) -> Result<BTreeMap<String, Vec<Snapshot>>, SyncError> {
+        let what = "read the property origin";
+        let text = self.zfs(
+            what,
+            &["get", "-Hp", "-o", "name,property,value,source", "origin"],
+            datasets,
+        )?;
+        let properties = zfs::parse_get(&text).map_err(|why| SyncError::command(what, why))?;
+        let mut lineage = BTreeMap::new();
+        for property in &properties {
+            // Only what was restored from a copy: images, which zones are clones of, are no line of data.
+            let origin = property.set().and_then(|origin| origin.split_once('@'));
+            let Some((parent, own)) = origin.filter(|(parent, _)| names::is_copy(parent)) else {
+                continue;
+            };
+            let mut line = self.snapshots(&[parent.to_owned()])?;
+            line.retain(|one| !one.bookmark);
+            let last = line.iter().position(|one| one.name == own);
+            line.truncate(last.map_or(0, |last| last + 1));
+            lineage.insert(property.dataset.clone(), line);
+        }
+        Ok(lineage)
+    }
+
+    fn take_snapshots(&self, datasets: &[String], name: &str) -> Result<Vec<Snapshot>, SyncError> {
+        let what = format!("take the snapshot {name} of {}", datasets.join(", "));
+        let full: Vec<String> = datasets
+            .iter()
+            .map(|dataset| format!("{dataset}@{name}"))
+            .collect();
         zfs::snapshot(&self.here, &full, &OURS).map_err(|error| failed(&what, error))?;
-        zfs::bookmark(&self.here, &full, &format!("{dataset}#{name}"))
-            .map_err(|error| failed(&what, error))?;
-        let taken = zfs::snapshot_named(&self.here, &full);
-        match taken.map_err(|error| failed(&what, error))? {
-            Some(taken) => Ok(snapshot(&taken, 0)),
-            None => Err(SyncError::command(what, "it is gone again")),
+        for dataset in datasets {
+            self.bookmark(dataset, name, name)?;
+        }
+        let taken =
+            zfs::snapshots_named(&self.here, &full).map_err(|error| failed(&what, error))?;
+        match taken.len() == full.len() {
+            true => Ok(taken.iter().map(|one| snapshot(one, 0)).collect()),
+            false => Err(SyncError::command(
+                what,
+                "not all of them are there afterwards",
+            )),
         }
     }
 
+    fn bookmark(&self, dataset: &str, snapshot: &str, name: &str) -> Result<(), SyncError> {
+        let full = format!("{dataset}@{snapshot}");
+        zfs::bookmark(&self.here, &full, &format!("{dataset}#{name}"))
+            .map_err(|error| failed(&format!("make a bookmark of {full}"), error))
+    }
+
     fn remove_snapshot(&self, dataset: &str, name: &str) -> Result<(), SyncError> {
-        remove_snapshot(&self.here, dataset, name)?;
+        super::remove_snapshot(&self.here, dataset, name)?;
         let bookmark = format!("{dataset}#{name}");
         zfs::destroy_bookmark(&self.here, &bookmark)
             .map_err(|error| failed(&format!("remove the old bookmark {bookmark}"), error))
@@ -157,7 +215,7 @@ impl Source for HostSource {
         };
         let what = format!("send {dataset} from {} into {copy}", self.hostname);
         let invalid = |why| SyncError::command(&what, why);
-        let from = send.command().map_err(invalid)?;
+        let from = self.send_command(&send)?;
         let to = zfs::receive(copy, false).map_err(invalid)?;
         self.here
             .pipe(&from, &self.here, &to)
@@ -193,142 +251,11 @@ fn stream_of(send: &Send) -> zfs::Send {
         None => zfs::Send::Full { snapshot: to },
         Some(base) => zfs::Send::Increment {
             from: match base.bookmark {
-                true => zfs::Base::Bookmark(format!("{}#{}", send.dataset, base.name)),
-                false => zfs::Base::Snapshot(format!("{}@{}", send.dataset, base.name)),
+                true => zfs::Base::Bookmark(format!("{}#{}", base.dataset, base.name)),
+                false => zfs::Base::Snapshot(format!("{}@{}", base.dataset, base.name)),
             },
             to,
         },
-    }
-}
-
-/// The pool of this headnode.
-pub struct HostPool {
-    here: Host,
-}
-
-impl HostPool {
-    pub fn new(here: Host) -> HostPool {
-        HostPool { here }
-    }
-}
-
-impl Pool for HostPool {
-    fn prepare(&self, server: Uuid) -> Result<(), SyncError> {
-        let off = [
-            ("canmount", "off"),
-            ("mountpoint", "none"),
-            ("readonly", "on"),
-        ];
-        let root = documents::restore_data::CONTAINER;
-        for name in [root, &names::container(server)] {
-            let what = format!("make the dataset {name}");
-            let there = zfs::dataset(&self.here, name).map_err(|error| failed(&what, error))?;
-            if there.is_none() {
-                zfs::create(&self.here, name, &off, false).map_err(|error| failed(&what, error))?;
-            }
-        }
-        Ok(())
-    }
-
-    fn copies(&self, server: Uuid) -> Result<Vec<Copy>, SyncError> {
-        let what = "list the copies";
-        let container = names::container(server);
-        let datasets = zfs::list(&self.here).map_err(|error| failed(what, error))?;
-        let snapshots = zfs::snapshot_tree(&self.here, &container);
-        let snapshots = snapshots.map_err(|error| failed(what, error))?;
-        let origins: BTreeSet<&str> = datasets
-            .iter()
-            .filter_map(|dataset| dataset.origin.as_deref())
-            .collect();
-        let below = format!("{container}/");
-        let copies = datasets.iter().filter(|d| d.name.starts_with(&below));
-        Ok(copies
-            .map(|dataset| copy(dataset, &snapshots, &origins))
-            .collect())
-    }
-
-    fn copy(&self, name: &str) -> Result<Option<Copy>, SyncError> {
-        let what = format!("look at the copy {name}");
-        let there = zfs::dataset(&self.here, name).map_err(|error| failed(&what, error))?;
-        let Some(dataset) = there else {
-            return Ok(None);
-        };
-        let snapshots = zfs::snapshots(&self.here, name).map_err(|error| failed(&what, error))?;
-        Ok(Some(copy(&dataset, &snapshots, &BTreeSet::new())))
-    }
-
-    fn free(&self) -> Result<u64, SyncError> {
-        let what = "ask how much room the pool has";
-        let pool = zfs::dataset(&self.here, "zones").map_err(|error| failed(what, error))?;
-        pool.map(|pool| pool.avail)
-            .ok_or_else(|| SyncError::command(what, "there is no pool zones"))
-    }
-
-    fn put_aside(&self, copy: &str, to: &str) -> Result<(), SyncError> {
-        zfs::rename(&self.here, copy, to)
-            .map_err(|error| failed(&format!("rename {copy} aside to {to}"), error))
-    }
-
-    fn abort_receive(&self, copy: &str) -> Result<(), SyncError> {
-        zfs::receive_abort(&self.here, copy)
-            .map_err(|error| failed(&format!("give up the receive of {copy}"), error))
-    }
-
-    fn remove_snapshot(&self, dataset: &str, name: &str) -> Result<(), SyncError> {
-        remove_snapshot(&self.here, dataset, name)
-    }
-
-    fn images(&self) -> Result<Vec<Uuid>, SyncError> {
-        let manifests = manifests(&self.here)?;
-        Ok(manifests
-            .iter()
-            .filter_map(|manifest| manifest["uuid"].as_str()?.parse().ok())
-            .collect())
-    }
-
-    fn import_image(&self, image: Uuid) -> Result<(), SyncError> {
-        imgadm::import(&self.here, image)
-            .map_err(|error| failed(&format!("import the image {image}"), error))
-    }
-}
-
-/// Manifests of installed images.
-fn manifests(host: &Host) -> Result<Vec<Value>, SyncError> {
-    let what = "list the images";
-    let images = imgadm::list(host).map_err(|error| failed(what, error))?;
-    let manifests = images
-        .iter()
-        .map(|image| serde_json::to_value(&image.manifest));
-    let manifests: Result<Vec<Value>, _> = manifests.collect();
-    manifests.map_err(|error| SyncError::command(what, error))
-}
-
-/// The newest snapshot of a copy is all that it refers to, as nobody writes to it.
-fn copy(dataset: &zfs::Dataset, all: &[zfs::Snapshot], origins: &BTreeSet<&str>) -> Copy {
-    let snapshots = all.iter().filter(|one| one.dataset() == dataset.name);
-    Copy {
-        dataset: dataset.name.clone(),
-        written: dataset.written,
-        resume: dataset.receive_resume_token.clone(),
-        snapshots: snapshots
-            .map(|one| {
-                let mut snapshot = snapshot(one, dataset.refer);
-                snapshot.needed |= origins.contains(one.name.as_str());
-                snapshot
-            })
-            .collect(),
-    }
-}
-
-fn snapshot(listed: &zfs::Snapshot, bytes: u64) -> Snapshot {
-    Snapshot {
-        dataset: listed.dataset().to_owned(),
-        name: listed.own_name().to_owned(),
-        guid: listed.guid.to_string(),
-        taken_at: Timestamp::from_millis(listed.creation.saturating_mul(1000)),
-        bytes,
-        needed: listed.userrefs > 0,
-        bookmark: false,
     }
 }
 
@@ -359,39 +286,4 @@ fn without_sizes(line: &str) -> String {
 
 fn lines(all: &[&str]) -> String {
     all.iter().flat_map(|line| [line, "\n"]).collect()
-}
-
-fn remove_snapshot(host: &Host, dataset: &str, name: &str) -> Result<(), SyncError> {
-    let full = format!("{dataset}@{name}");
-    zfs::destroy_snapshot(host, &full)
-        .map_err(|error| failed(&format!("remove the old snapshot {full}"), error))
-}
-
-pub(crate) fn failed(what: &str, error: platform::Error) -> SyncError {
-    match &error {
-        platform::Error::Command(command) => command_failed(what, command),
-        _ => SyncError::command(what, error),
-    }
-}
-
-pub(crate) fn command_failed(what: &str, error: &CommandError) -> SyncError {
-    match error.kind() {
-        FailureKind::Unreachable => SyncError::Unreachable {
-            host: error.host().to_owned(),
-            why: error.stderr().trim().to_owned(),
-        },
-        _ => SyncError::command(what, error),
-    }
-}
-
-fn pipe_failed(what: &str, error: &PipeError) -> SyncError {
-    let sides = [&error.from, &error.to];
-    let away = sides
-        .into_iter()
-        .flatten()
-        .find(|side| side.kind() == FailureKind::Unreachable);
-    match away {
-        Some(side) => command_failed(what, side),
-        None => SyncError::command(what, error),
-    }
 }

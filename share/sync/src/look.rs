@@ -1,0 +1,208 @@
+// This Source Code Form is subject to the terms of the Mozilla Public License, v. 2.0.
+// If a copy of the MPL was not distributed with this file, You can obtain one at https://mozilla.org/MPL/2.0/.
+//! Both ends as a round finds them. Everything is asked of all datasets at once: the number of commands does not grow with the
+//! number of datasets.
+
+use std::collections::BTreeMap;
+
+use documents::Timestamp;
+
+use crate::common::{self, Ancestor};
+use crate::datasets::{Datasets, Wanted};
+use crate::error::SyncError;
+use crate::names;
+use crate::snapshots::{self, Base, Copy, Snapshot};
+
+/// By the source's name of the dataset, but for `copies`.
+pub struct Seen {
+    pub theirs: BTreeMap<String, Vec<Snapshot>>,
+    /// By the copy's name.
+    pub copies: BTreeMap<String, Copy>,
+    /// Bytes written since the newest snapshot that we have.
+    pub written: BTreeMap<String, u64>,
+    /// Bytes that a dataset refers to, of those that `written` says nothing of.
+    pub sizes: BTreeMap<String, u64>,
+    /// Where a dataset that there is no copy of can go on from.
+    pub ancestors: BTreeMap<String, Ancestor>,
+    /// Snapshots that were taken for this round, all at one moment.
+    pub taken: BTreeMap<String, Snapshot>,
+    /// Bytes that are still free here.
+    pub free: u64,
+    /// When `written` was asked, by our own clock: what was found unchanged is good until then.
+    pub asked_at: Timestamp,
+}
+
+impl Seen {
+    fn nothing(asked_at: Timestamp) -> Seen {
+        Seen {
+            theirs: BTreeMap::new(),
+            copies: BTreeMap::new(),
+            written: BTreeMap::new(),
+            sizes: BTreeMap::new(),
+            ancestors: BTreeMap::new(),
+            taken: BTreeMap::new(),
+            free: 0,
+            asked_at,
+        }
+    }
+
+    /// Bytes that a send of the dataset is expected to have.
+    pub fn expected(&self, dataset: &str) -> Option<u64> {
+        if let Some(written) = self.written.get(dataset) {
+            return Some(*written);
+        }
+        let size = *self.sizes.get(dataset)?;
+        let had = self.ancestors.get(dataset).map_or(0, |a| a.there.bytes);
+        Some(size.saturating_sub(had))
+    }
+
+    pub fn theirs(&self, dataset: &str) -> &[Snapshot] {
+        self.theirs.get(dataset).map_or(&[][..], Vec::as_slice)
+    }
+
+    pub fn copy(&self, of: &Datasets<'_>, wanted: &Wanted) -> Option<&Copy> {
+        self.copies.get(&names::copy(of.source.server(), wanted.vm))
+    }
+}
+
+impl Datasets<'_> {
+    /// Looks at both ends, and takes the snapshots that the round will send.
+    pub(crate) fn look(&self, wanted: &[Wanted]) -> Result<Seen, SyncError> {
+        let datasets: Vec<String> = wanted.iter().map(|w| names::delegate(w.vm)).collect();
+        let mut seen = Seen::nothing((self.now)());
+        for snapshot in self.source.snapshots(&datasets)? {
+            let of = seen.theirs.entry(snapshot.dataset.clone()).or_default();
+            of.push(snapshot);
+        }
+        let server = self.source.server();
+        let copies = self.pool.copies(server)?;
+        if copies.is_none() {
+            self.pool.prepare(server)?;
+        }
+        seen.copies = copies
+            .into_iter()
+            .flatten()
+            .map(|copy| (copy.dataset.clone(), copy))
+            .collect();
+        seen.asked_at = (self.now)();
+        seen.written = self.written(wanted, &seen)?;
+        let changed: Vec<&Wanted> = wanted
+            .iter()
+            .filter(|wanted| seen.written.get(&names::delegate(wanted.vm)) != Some(&0))
+            .collect();
+        if changed.is_empty() {
+            return Ok(seen);
+        }
+        seen.free = self.pool.free()?;
+        let unknown: Vec<String> = changed
+            .iter()
+            .map(|wanted| names::delegate(wanted.vm))
+            .filter(|dataset| !seen.written.contains_key(dataset))
+            .collect();
+        if !unknown.is_empty() {
+            seen.sizes = self.source.sizes(&unknown)?;
+        }
+        seen.ancestors = self.ancestors(&changed, &seen)?;
+        seen.taken = self.take(&changed, &seen);
+        Ok(seen)
+    }
+
+    /// One question per snapshot name in use; a round names all its snapshots alike, so that is one question or a few.
+    fn written(&self, wanted: &[Wanted], seen: &Seen) -> Result<BTreeMap<String, u64>, SyncError> {
+        let mut by_name: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for wanted in wanted {
+            let dataset = names::delegate(wanted.vm);
+            let theirs = seen.theirs(&dataset);
+            if let Base::From(base) = snapshots::base(theirs, seen.copy(self, wanted))
+                && let Some(there) = snapshots::counterpart(theirs, &base.guid)
+                && !there.bookmark
+            {
+                by_name.entry(there.name.clone()).or_default().push(dataset);
+            }
+        }
+        let mut written = BTreeMap::new();
+        for (snapshot, datasets) in by_name {
+            written.extend(self.source.written_since(&snapshot, &datasets)?);
+        }
+        Ok(written)
+    }
+
+    /// What datasets without a copy descend from that we have: a restored zone's data was another zone's before.
+    fn ancestors(
+        &self,
+        changed: &[&Wanted],
+        seen: &Seen,
+    ) -> Result<BTreeMap<String, Ancestor>, SyncError> {
+        let new: Vec<String> = changed
+            .iter()
+            .filter(|wanted| seen.copy(self, wanted).is_none())
+            .map(|wanted| names::delegate(wanted.vm))
+            .collect();
+        if new.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let everything = self.pool.snapshots()?;
+        let pins = (self.pins)();
+        let here: BTreeMap<&str, &Snapshot> = everything
+            .iter()
+            .filter(|one| pins.who_needs(&one.name).is_none())
+            .map(|one| (one.guid.as_str(), one))
+            .collect();
+        if here.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let lineage = self.source.lineage(&new)?;
+        let ancestor = |dataset: String| {
+            let before = lineage.get(&dataset).map_or(&[][..], Vec::as_slice);
+            let line = before.iter().chain(seen.theirs(&dataset));
+            Some((dataset.clone(), common::ancestor(line, &here)?))
+        };
+        Ok(new.into_iter().filter_map(ancestor).collect())
+    }
+
+    /// One snapshot of all that will be sent, at one moment and by one command. What can't be told yet takes its own later: a
+    /// copy that has to go on with a cut receive first, or to be put aside; and all, where this fails.
+    fn take(&self, changed: &[&Wanted], seen: &Seen) -> BTreeMap<String, Snapshot> {
+        let mut free = seen.free;
+        let mut ready = Vec::new();
+        for wanted in changed {
+            let dataset = names::delegate(wanted.vm);
+            let copy = seen.copy(self, wanted);
+            let is_ready = copy.is_none_or(|copy| copy.resume.is_none())
+                && !matches!(
+                    snapshots::base(seen.theirs(&dataset), copy),
+                    Base::Diverged(_)
+                );
+            let needed = seen.expected(&dataset).unwrap_or_default();
+            if is_ready && needed.saturating_add(self.reserve) <= free {
+                free -= needed;
+                ready.push(dataset);
+            }
+        }
+        if ready.is_empty() {
+            return BTreeMap::new();
+        }
+        let name = self.free_name(seen);
+        match self.source.take_snapshots(&ready, &name) {
+            Ok(taken) => taken
+                .into_iter()
+                .map(|one| (one.dataset.clone(), one))
+                .collect(),
+            Err(error) => {
+                tracing::debug!("no snapshot of all at once, each is taken alone: {error}");
+                BTreeMap::new()
+            }
+        }
+    }
+
+    /// A name for this round's snapshots that nobody has yet.
+    pub(crate) fn free_name(&self, seen: &Seen) -> String {
+        // A copy keeps snapshots longer than its source, and receives none whose name it has.
+        names::snapshot(self.target, seen.asked_at, |name| {
+            let there = seen.theirs.values().flatten();
+            let here = seen.copies.values().flat_map(|copy| &copy.snapshots);
+            let taken = seen.taken.values();
+            there.chain(here).chain(taken).any(|one| one.name == name)
+        })
+    }
+}

@@ -111,6 +111,7 @@ fn goes_on(scene: &Scene) {
 }
 
 #[test]
+#[ignore = "takes a minute or more; `cargo lab rig test` runs it"]
 fn a_restored_dataset_that_is_still_a_clone_goes_on_from_what_the_third_headnode_has() {
     let Some(scene) = restored() else { return };
     goes_on(&scene);

@@ -3,8 +3,6 @@
 //! The datasets of one source, one after the other: those that a restore can't do without first. Each ends with a restore
 //! point that is proven whole before it is recorded, so a run that is killed anywhere is completed by the next one.
 
-use std::time::Instant;
-
 use documents::{Timestamp, Uuid};
 use tracing::{debug, info, warn};
 
@@ -15,7 +13,8 @@ use crate::look::Seen;
 use crate::names;
 use crate::pins::Pins;
 use crate::restore_points::whole;
-use crate::results::{DatasetResult, Importance, Outcome, RESULT_KIND};
+use crate::results::{DatasetResult, Importance, Outcome};
+use crate::round::Round;
 use crate::snapshots::{self, Base, Copy, Snapshot};
 use crate::store::Store;
 use crate::transport::{Pool, Send, Source, Stream};
@@ -54,6 +53,15 @@ struct Way {
     bytes: u64,
 }
 
+/// A stream that was received, to be proven whole.
+pub(crate) struct Received {
+    pub copy_name: String,
+    /// The source's snapshots, this one included.
+    pub theirs: Vec<Snapshot>,
+    pub taken: Snapshot,
+    pub as_of: Timestamp,
+}
+
 impl Way {
     fn from(base: Option<Snapshot>) -> Way {
         Way {
@@ -78,66 +86,26 @@ impl Datasets<'_> {
             (one.importance, newest, one.service.clone(), one.vm)
         });
         if wanted.is_empty() {
-            let copies = self.pool.copies(self.source.server())?;
-            return Ok((Vec::new(), copies.unwrap_or_default()));
+            let kept = self.pool.copies(self.source.server())?;
+            return Ok((Vec::new(), kept.unwrap_or_default().copies));
         }
         let mut seen = self.look(&wanted)?;
-        let mut results = Vec::new();
-        let mut gone = None;
-        for wanted in &wanted {
-            let result = self.timed(wanted, &mut seen, &mut gone);
-            each(&result);
-            results.push(result);
+        let mut round = Round::new(self, each);
+        for (at, wanted) in wanted.iter().enumerate() {
+            round.settle_before(seen.expected(&names::delegate(wanted.vm)));
+            round.dataset(at, wanted, &mut seen);
         }
-        Ok((results, seen.copies.into_values().collect()))
+        Ok((round.end(), seen.copies.into_values().collect()))
     }
 
-    /// `gone` is why the source no longer answers: the rest is not tried, as each try would wait for nothing.
-    fn timed(&self, wanted: &Wanted, seen: &mut Seen, gone: &mut Option<String>) -> DatasetResult {
-        let start = Instant::now();
-        let mut result = DatasetResult {
-            kind: RESULT_KIND,
-            source: self.source.hostname().to_owned(),
-            server: self.source.server(),
-            vm: wanted.vm,
-            service: wanted.service.clone(),
-            alias: wanted.alias.clone(),
-            importance: wanted.importance,
-            snapshot: None,
-            guid: None,
-            bytes: 0,
-            seconds: 0.0,
-            lag_seconds: None,
-            outcome: Outcome::Failed,
-            why: None,
-        };
-        if let Some(why) = gone {
-            result.why = Some(why.clone());
-        } else if let Err(error) = self.one(wanted, seen, &mut result) {
-            result.outcome = Outcome::Failed;
-            result.why = Some(error.to_string());
-            if matches!(error, SyncError::Unreachable { .. }) {
-                *gone = result.why.clone();
-            }
-        }
-        result.seconds = start.elapsed().as_secs_f64();
-        if let Ok(points) = self.store.points(self.source.server(), wanted.vm)
-            && let Some(newest) = points.points.last()
-        {
-            result.snapshot = Some(newest.snapshot.clone());
-            result.guid = Some(newest.guid.clone());
-            result.lag_seconds = Some((self.now)().seconds_since(newest.as_of));
-        }
-        result
-    }
-
-    /// One dataset: finish what was cut off, find the base, send what is new, prove it whole, record it, remove what is old.
-    fn one(
+    /// One dataset: finish what was cut off, find the base, send what is new. What is returned has been received, and is still
+    /// to be proven whole; nothing, where nothing was to be sent.
+    pub(crate) fn one(
         &self,
         wanted: &Wanted,
         seen: &mut Seen,
         result: &mut DatasetResult,
-    ) -> Result<(), SyncError> {
+    ) -> Result<Option<Received>, SyncError> {
         let dataset = names::delegate(wanted.vm);
         let copy_name = names::copy(self.source.server(), wanted.vm);
         let theirs = seen.theirs(&dataset).to_vec();
@@ -156,7 +124,7 @@ impl Datasets<'_> {
                 self.record(wanted, base, &theirs, copy.as_ref(), seen.asked_at)?;
                 result.outcome = Outcome::Unchanged;
                 self.remove_old(copy.as_ref(), &theirs, &base.guid);
-                return Ok(());
+                return Ok(None);
             }
             Base::From(base) => snapshots::counterpart(&theirs, &base.guid).cloned(),
             Base::Diverged(why) => {
@@ -179,15 +147,33 @@ impl Datasets<'_> {
         let (taken, as_of) = self.snapshot(&dataset, seen)?;
         let way = self.share(&taken, &copy_name, copy.as_ref(), Way::from(base), &theirs)?;
         result.bytes += way.bytes + self.send(&taken, way.base, &copy_name)?;
-        let copy = self.pool.copy(&copy_name)?;
-        let newest = whole(&dataset, copy.as_ref(), &taken)?;
         let mut theirs = theirs;
         theirs.extend(way.bookmarks);
-        theirs.push(taken);
-        self.record(wanted, newest, &theirs, copy.as_ref(), as_of)?;
-        result.outcome = Outcome::Sent;
-        self.remove_old(copy.as_ref(), &theirs, &newest.guid);
+        theirs.push(taken.clone());
+        Ok(Some(Received {
+            copy_name,
+            theirs,
+            taken,
+            as_of,
+        }))
+    }
+
+    /// Proves that what was received is the source's, records it, removes what is old.
+    pub(crate) fn settle(
+        &self,
+        wanted: &Wanted,
+        received: &Received,
+        copy: Option<&Copy>,
+    ) -> Result<(), SyncError> {
+        let newest = whole(&names::delegate(wanted.vm), copy, &received.taken)?;
+        self.record(wanted, newest, &received.theirs, copy, received.as_of)?;
+        self.remove_old(copy, &received.theirs, &newest.guid);
         Ok(())
+    }
+
+    pub(crate) fn copy(&self, name: &str) -> Result<Option<Copy>, SyncError> {
+        let copies = self.pool.copies_named(&[name.to_owned()])?;
+        Ok(copies.into_iter().next())
     }
 
     /// The snapshot to send, and since when at least its data is so: by our own clock, from before it was taken, whatever the
@@ -251,7 +237,7 @@ impl Datasets<'_> {
                 Err(error @ SyncError::Unreachable { .. }) => return Err(error),
                 Err(error) => {
                     debug!(dataset, snapshot = %step.name, "not shared: {error}");
-                    let cut = self.pool.copy(copy_name)?.and_then(|copy| copy.resume);
+                    let cut = self.copy(copy_name)?.and_then(|copy| copy.resume);
                     if cut.is_some() {
                         self.pool.abort_receive(copy_name)?;
                     }
@@ -314,7 +300,7 @@ impl Datasets<'_> {
                 result.why = Some(format!("a receive that was cut off was given up: {error}"));
             }
         }
-        self.pool.copy(copy)
+        self.copy(copy)
     }
 
     /// Goes on with a branch that a killed run began: it has no snapshot before it is promoted.
@@ -322,7 +308,7 @@ impl Datasets<'_> {
         match copy {
             Some(copy) if copy.snapshots.is_empty() && copy.origin.is_some() => {
                 self.pool.promote(&copy.dataset)?;
-                self.pool.copy(&copy.dataset)
+                self.copy(&copy.dataset)
             }
             copy => Ok(copy),
         }

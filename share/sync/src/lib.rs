@@ -27,6 +27,7 @@ pub mod pull;
 pub mod records;
 mod restore_points;
 pub mod results;
+mod round;
 pub mod run;
 pub mod serve;
 mod served;

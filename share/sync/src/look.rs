@@ -75,13 +75,17 @@ impl Datasets<'_> {
             of.push(snapshot);
         }
         let server = self.source.server();
-        let copies = self.pool.copies(server)?;
-        if copies.is_none() {
-            self.pool.prepare(server)?;
-        }
-        seen.copies = copies
+        let kept = match self.pool.copies(server)? {
+            Some(kept) => kept,
+            None => {
+                self.pool.prepare(server)?;
+                self.pool.copies(server)?.unwrap_or_default()
+            }
+        };
+        seen.free = kept.free;
+        seen.copies = kept
+            .copies
             .into_iter()
-            .flatten()
             .map(|copy| (copy.dataset.clone(), copy))
             .collect();
         seen.asked_at = (self.now)();
@@ -93,7 +97,6 @@ impl Datasets<'_> {
         if changed.is_empty() {
             return Ok(seen);
         }
-        seen.free = self.pool.free()?;
         let unknown: Vec<String> = changed
             .iter()
             .map(|wanted| names::delegate(wanted.vm))

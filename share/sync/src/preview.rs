@@ -27,7 +27,7 @@ pub fn of(
     let (theirs, sizes, copies) = if wanted.is_empty() {
         Default::default()
     } else {
-        let copies = pool.copies(source.server())?.unwrap_or_default();
+        let copies = pool.copies(source.server())?.unwrap_or_default().copies;
         (
             source.snapshots(&datasets)?,
             source.sizes(&datasets)?,

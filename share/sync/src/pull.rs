@@ -181,8 +181,9 @@ impl Pull<'_> {
     }
 }
 
-/// The zones' payloads. One that can't be read makes the part incomplete, and the one before it is kept instead. Where the list
-/// of zones already says to the letter what `vmadm get` said last time, it is not asked again: that is most of a round's cost.
+/// The zones' payloads, as `vmadm get` has them. One that can't be read makes the part incomplete, and the one before it is kept
+/// instead. `vmadm lookup -j` lists the same objects (vmadm(8)); it is tried on the first zone whether this platform's does,
+/// and only where it doesn't, each zone is asked for: that would be most of a round's cost.
 fn in_full(
     source: &dyn Source,
     zones: &[Value],
@@ -194,11 +195,17 @@ fn in_full(
         .map(|(file, payload)| (file.path.as_str(), payload))
         .collect();
     let mut files = Vec::with_capacity(zones.len());
+    let mut listed_in_full = None;
     for (listed, vm) in zones.iter().filter_map(|zone| Some((zone, uuid_of(zone)?))) {
         let path = records::path_in(Part::Vm, vm);
         let payload = match known.get(path.as_str()) {
             Some(payload) if payload == listed => payload.clone(),
-            _ => source.zone(vm).map_err(|error| error.to_string())?,
+            _ if listed_in_full == Some(true) => listed.clone(),
+            _ => {
+                let payload = source.zone(vm).map_err(|error| error.to_string())?;
+                listed_in_full.get_or_insert(payload == *listed);
+                payload
+            }
         };
         files.push((path, payload));
     }

@@ -126,7 +126,7 @@ impl Datasets<'_> {
         let from = &ancestor.here.dataset;
         info!(copy = %copy_name, %from, snapshot = %ancestor.here.name, "goes on from a copy of what it was restored from");
         self.pool.branch(from, &ancestor.here.name, copy_name)?;
-        let copy = self.pool.copy(copy_name)?;
+        let copy = self.copy(copy_name)?;
         if let Some((server, vm)) = names::copied(from) {
             let here = copy.iter().flat_map(|copy| &copy.snapshots);
             let guids: BTreeSet<&str> = here.map(|one| one.guid.as_str()).collect();

@@ -11,7 +11,7 @@ use apis::http::Options;
 use documents::restore_data::{FOLDER, GenerationDc, Part};
 use documents::{Timestamp, Uuid};
 use platform::{Host, Lock, vmadm};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use tracing::info;
 
 use crate::answers::{self, Answers};
@@ -109,8 +109,12 @@ impl Sync {
             keep_vanished: self.keep_vanished,
         };
         let each = Mutex::new(each);
-        let pulled = self.pull_from_all(&pull, &ground, &each);
-        self.warn(&ground, &pulled, &each);
+        let (pulled, here) = thread::scope(|scope| {
+            let here = scope.spawn(|| vmadm::lookup_json(&self.host, &[]).unwrap_or_default());
+            let pulled = self.pull_from_all(&pull, &ground, &each);
+            (pulled, here.join().unwrap_or_default())
+        });
+        self.warn(&ground, here, &pulled, &each);
         Ok(pulled.into_iter().map(|(summary, _)| summary).collect())
     }
 
@@ -159,8 +163,13 @@ impl Sync {
     }
 
     /// Tells of clusters that would not outlive the next loss.
-    fn warn(&self, ground: &Ground, pulled: &[Pulled], each: &Each<'_, '_>) {
-        let here = vmadm::lookup_json(&self.host, &[]).unwrap_or_default();
+    fn warn(
+        &self,
+        ground: &Ground,
+        here: Vec<Map<String, Value>>,
+        pulled: &[Pulled],
+        each: &Each<'_, '_>,
+    ) {
         let here: Vec<Value> = here.into_iter().map(Value::Object).collect();
         let here = pull::core_zones(here, ground.this.admin_owner);
         let there = pulled.iter().filter_map(|(_, zones)| zones.as_ref());

@@ -32,6 +32,14 @@ pub enum Stream {
     },
 }
 
+/// A server's copies here.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Kept {
+    pub copies: Vec<Copy>,
+    /// Bytes.
+    pub free: u64,
+}
+
 /// The headnode that is pulled from.
 pub trait Source {
     fn server(&self) -> Uuid;
@@ -59,26 +67,26 @@ pub trait Source {
     fn sizes(&self, datasets: &[String]) -> Result<BTreeMap<String, u64>, SyncError>;
     /// The line of descent of those that are clones, oldest first: the snapshots of what each is a clone of, up to its origin.
     fn lineage(&self, datasets: &[String]) -> Result<BTreeMap<String, Vec<Snapshot>>, SyncError>;
-    /// Takes a snapshot of each, all at one moment, and the bookmarks that remain should the snapshots go. All or none.
+    /// Takes a snapshot of each, all at one moment. All or none.
     fn take_snapshots(&self, datasets: &[String], name: &str) -> Result<Vec<Snapshot>, SyncError>;
     /// Makes a bookmark of any sync's snapshot.
     fn bookmark(&self, dataset: &str, snapshot: &str, name: &str) -> Result<(), SyncError>;
     /// Removes a snapshot and its bookmark.
     fn remove_snapshot(&self, dataset: &str, name: &str) -> Result<(), SyncError>;
-    /// Sends a stream and has it received into `copy`; returns the bytes that went over.
+    /// Sends a stream and has it received into `copy`; returns the bytes that went over. A snapshot that was sent gets a bookmark
+    /// of its name, which remains should the snapshot go.
     fn send(&self, stream: &Stream, copy: &str) -> Result<u64, SyncError>;
 }
 
 /// The ZFS of this headnode, where copies are kept.
 pub trait Pool {
-    /// Makes the parent of a server's copies, not mounted and read-only, if it is not there.
+    /// Makes the parent of a server's copies, not mounted and read-only.
     fn prepare(&self, server: Uuid) -> Result<(), SyncError>;
-    /// Bytes that are free in the pool.
-    fn free(&self) -> Result<u64, SyncError>;
-    /// Everything there is of a server's datasets, snapshots included; none when nothing was prepared for it yet.
-    fn copies(&self, server: Uuid) -> Result<Option<Vec<Copy>>, SyncError>;
-    /// Anew, after a receive.
-    fn copy(&self, dataset: &str) -> Result<Option<Copy>, SyncError>;
+    /// Everything there is of a server's datasets, snapshots included, and the bytes that are free for more; none when nothing
+    /// was prepared for it yet.
+    fn copies(&self, server: Uuid) -> Result<Option<Kept>, SyncError>;
+    /// Those of these that are there, anew after a receive.
+    fn copies_named(&self, names: &[String]) -> Result<Vec<Copy>, SyncError>;
     /// The snapshots of all copies of all servers.
     fn snapshots(&self) -> Result<Vec<Snapshot>, SyncError>;
     /// Makes a copy that begins with the snapshots of another one, up to this one; they are its own from then on.

@@ -106,7 +106,11 @@ enum Verb {
         json: bool,
     },
     /// Measure the product, beside a peer or the limit
+    #[command(args_conflicts_with_subcommands = true)]
     Bench {
+        #[command(subcommand)]
+        what: Option<bench::What>,
+
         /// JSON lines, the verdict last
         #[arg(long)]
         json: bool,
@@ -212,8 +216,11 @@ pub fn main() -> ExitCode {
         } => demonstrate(scale, release, json),
         Verb::Test { arguments } => test(&arguments),
         Verb::Size { json } => size(json),
-        Verb::Bench { json } => stage::stage(true)
-            .and_then(|install| bench::run(&install, json))
+        Verb::Bench { what, json } => stage::stage(true)
+            .and_then(|install| match what {
+                None => bench::run(&install, json),
+                Some(what) => what.run(install),
+            })
             .map(|met| u8::from(!met)),
     };
     match outcome {

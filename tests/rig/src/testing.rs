@@ -31,7 +31,7 @@ impl std::ops::Deref for TestRig {
 /// Tests that run at once wait for each other here: more guests than processors only make all of them slow.
 #[allow(clippy::panic)]
 pub fn rig(options: Options) -> Option<TestRig> {
-    match take_turn(options) {
+    match turn(options) {
         Ok(rig) => Some(rig),
         Err(error @ RigError::CannotHere(_)) => {
             println!("skipped: {error}");
@@ -47,7 +47,8 @@ pub fn available() -> Result<()> {
     crate::cache::built().map(drop)
 }
 
-fn take_turn(options: Options) -> Result<TestRig> {
+/// Brings a rig up when it is this process's turn.
+pub fn turn(options: Options) -> Result<TestRig> {
     // Whoever has no rig need not wait for a turn.
     available()?;
     let on = "waiting for another test's rig";

@@ -228,3 +228,31 @@ fn trust_and_restore_points_outlive_the_boots_of_both_ends() {
     let holds = scene.ok(SOURCE, &format!("{SYNC} holds -H"));
     assert_eq!(holds, "");
 }
+
+#[test]
+#[ignore = "takes a minute or more; `cargo lab rig test` runs it"]
+fn two_thousand_foreign_snapshots_cost_no_command_and_hide_nothing() {
+    let Some(scene) = synced() else { return };
+    let take = "all=$(zfs list -H -o name -r zones | grep '/data$'); \
+                for n in $(seq 667); do zfs snapshot $(for one in $all; do echo $one@foreign-$n; done); done; \
+                zfs list -H -t snapshot -o name -r zones | grep -c @foreign-";
+    assert_eq!(scene.ok(SOURCE, take), "2001");
+    scene.rig.forget_calls(SOURCE).unwrap();
+    let unchanged = scene.sync();
+    assert!(
+        unchanged.iter().all(|one| one["outcome"] == "unchanged"),
+        "{unchanged:#?}"
+    );
+    let calls = scene.rig.calls(SOURCE).unwrap();
+    let zfs: Vec<String> = calls.iter().map(rig::Call::name).collect();
+    assert_eq!(zfs, ["zfs list", "zfs get"]);
+    scene.write(1);
+    scene.ok(
+        SOURCE,
+        &format!("zfs snapshot {}@foreign-last", scene.dataset),
+    );
+    assert_eq!(Scene::imgapi(&scene.sync())["outcome"], "sent");
+    scene.is_whole_and_tidy();
+    let left = "zfs list -H -t snapshot -o name -r zones | grep -c @foreign-";
+    assert_eq!(scene.ok(SOURCE, left), "2002");
+}

@@ -63,25 +63,23 @@ pub fn list(host: &Host) -> Result<Vec<Dataset>, Error> {
         .map_err(|error| Error::parse(host, "what zfs list printed", error))
 }
 
-/// The dataset and what is below it as deep as `depth` says, with all their snapshots: one command. `None` when
-/// it is not there.
-pub fn with_snapshots(host: &Host, name: &str, depth: u32) -> Result<Option<Tree>, Error> {
-    checked(host, [(name, check_dataset)])?;
+/// These datasets and what is below them as deep as `depth` says, with all their snapshots: one command. Those that are not
+/// there are left out.
+pub fn with_snapshots(host: &Host, names: &[String], depth: u32) -> Result<Tree, Error> {
+    for name in names {
+        checked(host, [(name.as_str(), check_dataset)])?;
+    }
     let columns = format!("{COLUMNS},userrefs,clones");
     let command = zfs("list")
         .args(["-Hp", "-t", "filesystem,snapshot", "-o", &columns])
-        .args(["-s", "creation", "-d", &depth.to_string(), name]);
+        .args(["-s", "creation", "-d", &depth.to_string()])
+        .args(names);
     let output = host.run(&command)?;
-    if !output.success() {
-        if says_absent(&output) {
-            return Ok(None);
-        }
+    if !output.success() && !says_absent(&output) {
         return Err(CommandError::of_output(host, &command, &output).into());
     }
-    let parsed = parse_with_snapshots(&output.text(), &columns);
-    Ok(Some(parsed.map_err(|error| {
-        Error::parse(host, "what zfs list printed", error)
-    })?))
+    parse_with_snapshots(&output.text(), &columns)
+        .map_err(|error| Error::parse(host, "what zfs list printed", error))
 }
 
 fn parse_with_snapshots(text: &str, columns: &str) -> Result<Tree, ParseError> {

@@ -2,6 +2,7 @@
 // If a copy of the MPL was not distributed with this file, You can obtain one at https://mozilla.org/MPL/2.0/.
 //! This headnode as both ends of a sync: as a source, for others and for itself, and the pool that copies are received into.
 
+mod bookmarks;
 mod pool;
 mod source;
 

@@ -9,7 +9,7 @@ use super::{failed, manifests, snapshot};
 use crate::error::SyncError;
 use crate::names;
 use crate::snapshots::{Copy, Snapshot};
-use crate::transport::Pool;
+use crate::transport::{Kept, Pool};
 
 /// The pool of this headnode.
 pub struct HostPool {
@@ -29,38 +29,49 @@ impl Pool for HostPool {
             ("mountpoint", "none"),
             ("readonly", "on"),
         ];
-        let root = restore_data::CONTAINER;
-        for name in [root, &names::container(server)] {
-            let what = format!("make the dataset {name}");
-            let there = zfs::dataset(&self.here, name).map_err(|error| failed(&what, error))?;
-            if there.is_none() {
-                zfs::create(&self.here, name, &off, false).map_err(|error| failed(&what, error))?;
+        let container = names::container(server);
+        let create = |name: &str| zfs::create(&self.here, name, &off, false);
+        // The common parent is there, but for the first server's first sync.
+        if let Err(first) = create(&container) {
+            let what = |name: &str| format!("make the dataset {name}");
+            match zfs::dataset(&self.here, restore_data::CONTAINER) {
+                Ok(None) => {
+                    create(restore_data::CONTAINER)
+                        .map_err(|error| failed(&what(restore_data::CONTAINER), error))?;
+                    create(&container).map_err(|error| failed(&what(&container), error))?;
+                }
+                _ => return Err(failed(&what(&container), first)),
             }
         }
         Ok(())
     }
 
-    fn copies(&self, server: Uuid) -> Result<Option<Vec<Copy>>, SyncError> {
+    fn copies(&self, server: Uuid) -> Result<Option<Kept>, SyncError> {
         let container = names::container(server);
         // A copy's snapshots are two levels below the container.
-        let all = zfs::with_snapshots(&self.here, &container, 2);
+        let all = zfs::with_snapshots(&self.here, std::slice::from_ref(&container), 2);
         let all = all.map_err(|error| failed("list the copies", error))?;
-        Ok(all.map(|all| {
-            let below = |name: &str| names::copied(name).is_some() || names::is_parked(name);
-            let copies = all.datasets.iter().filter(|dataset| below(&dataset.name));
-            copies
+        let Some(parent) = all.datasets.iter().find(|one| one.name == container) else {
+            return Ok(None);
+        };
+        let below = |name: &str| names::copied(name).is_some() || names::is_parked(name);
+        let copies = all.datasets.iter().filter(|one| below(&one.name));
+        Ok(Some(Kept {
+            copies: copies
                 .map(|dataset| copy(dataset, &all.snapshots))
-                .collect()
+                .collect(),
+            free: parent.avail,
         }))
     }
 
-    fn copy(&self, name: &str) -> Result<Option<Copy>, SyncError> {
-        let there = zfs::with_snapshots(&self.here, name, 1);
-        let there = there.map_err(|error| failed(&format!("look at the copy {name}"), error))?;
-        Ok(there.and_then(|there| {
-            let dataset = there.datasets.iter().find(|dataset| dataset.name == name)?;
-            Some(copy(dataset, &there.snapshots))
-        }))
+    fn copies_named(&self, names: &[String]) -> Result<Vec<Copy>, SyncError> {
+        let all = zfs::with_snapshots(&self.here, names, 1);
+        let what = || format!("look at the copies {}", names.join(", "));
+        let all = all.map_err(|error| failed(&what(), error))?;
+        let wanted = all.datasets.iter().filter(|one| names.contains(&one.name));
+        Ok(wanted
+            .map(|dataset| copy(dataset, &all.snapshots))
+            .collect())
     }
 
     fn snapshots(&self) -> Result<Vec<Snapshot>, SyncError> {
@@ -78,13 +89,6 @@ impl Pool for HostPool {
 
     fn promote(&self, copy: &str) -> Result<(), SyncError> {
         zfs::promote(&self.here, copy).map_err(|error| failed(&format!("promote {copy}"), error))
-    }
-
-    fn free(&self) -> Result<u64, SyncError> {
-        let what = "ask how much room the pool has";
-        let pool = zfs::dataset(&self.here, "zones").map_err(|error| failed(what, error))?;
-        pool.map(|pool| pool.avail)
-            .ok_or_else(|| SyncError::command(what, "there is no pool zones"))
     }
 
     fn put_aside(&self, copy: &str, to: &str) -> Result<(), SyncError> {

@@ -9,6 +9,7 @@ use documents::{Timestamp, Uuid};
 use platform::{Command, CommandError, Host, vmadm, zfs};
 use serde_json::Value;
 
+use super::bookmarks::Bookmarks;
 use super::{command_failed, failed, manifests, pipe_failed, snapshot};
 use crate::error::SyncError;
 use crate::names;
@@ -26,6 +27,7 @@ pub struct HostSource {
     here: Host,
     /// What streams may have; asked when the first one is sent.
     options: OnceLock<zfs::StreamOptions>,
+    bookmarks: Bookmarks,
 }
 
 impl HostSource {
@@ -33,6 +35,7 @@ impl HostSource {
         HostSource {
             server,
             hostname: hostname.to_owned(),
+            bookmarks: Bookmarks::on(here.clone()),
             here,
             options: OnceLock::new(),
         }
@@ -40,17 +43,17 @@ impl HostSource {
 
     /// `zfs send`, as well as this platform can.
     pub(crate) fn send_command(&self, send: &zfs::Send) -> Result<Command, SyncError> {
-        let what = "send a stream";
-        let options = match self.options.get() {
-            Some(options) => options,
-            None => {
-                let probed = zfs::StreamOptions::probe(&self.here);
-                let probed = probed.map_err(|error| failed("ask what zfs send can", error))?;
-                self.options.get_or_init(|| probed)
-            }
-        };
-        send.command(options)
-            .map_err(|why| SyncError::command(what, why))
+        send.command(self.options()?)
+            .map_err(|why| SyncError::command("send a stream", why))
+    }
+
+    fn options(&self) -> Result<&zfs::StreamOptions, SyncError> {
+        if let Some(options) = self.options.get() {
+            return Ok(options);
+        }
+        let probed = zfs::StreamOptions::probe(&self.here);
+        let probed = probed.map_err(|error| failed("ask what zfs send can", error))?;
+        Ok(self.options.get_or_init(|| probed))
     }
 
     /// `zfs` on the source for many datasets at once. A dataset that went away meanwhile costs us only itself.
@@ -177,10 +180,9 @@ impl Source for HostSource {
             .iter()
             .map(|dataset| format!("{dataset}@{name}"))
             .collect();
+        // Asked before the data is frozen: afterwards it only grows older.
+        self.options()?;
         zfs::snapshot(&self.here, &full, &OURS).map_err(|error| failed(&what, error))?;
-        for dataset in datasets {
-            self.bookmark(dataset, name, name)?;
-        }
         let taken =
             zfs::snapshots_named(&self.here, &full).map_err(|error| failed(&what, error))?;
         match taken.len() == full.len() {
@@ -217,13 +219,23 @@ impl Source for HostSource {
         let invalid = |why| SyncError::command(&what, why);
         let from = self.send_command(&send)?;
         let to = zfs::receive(copy, false).map_err(invalid)?;
-        self.here
+        let moved = self
+            .here
             .pipe(&from, &self.here, &to)
-            .map_err(|error| pipe_failed(&what, &error))
+            .map_err(|error| pipe_failed(&what, &error))?;
+        if let Stream::New(send) = stream {
+            self.bookmark_sent(&send.dataset, &send.snapshot);
+        }
+        Ok(moved)
     }
 }
 
 impl HostSource {
+    /// Has a bookmark made of a snapshot that was sent.
+    pub(crate) fn bookmark_sent(&self, dataset: &str, snapshot: &str) {
+        self.bookmarks.ask(dataset, snapshot);
+    }
+
     /// A property that is a number, of many datasets. Where it does not apply the dataset is left out.
     fn numbers(
         &self,

@@ -99,6 +99,8 @@ impl Server {
                 break;
             }
         }
+        // It makes the last bookmarks although nobody waits for them.
+        drop(conversation);
         end_all_children();
         Ok(())
     }
@@ -244,10 +246,14 @@ impl<W: Write> Conversation<'_, W> {
                 let dataset = self.zones()?.dataset(vm).map_err(Denied::Refused)?;
                 let to = format!("{dataset}@{snapshot}");
                 let from = base.map(|base| self.base_of(&dataset, base)).transpose()?;
-                self.stream(match from {
+                let sent = self.stream(match from {
                     None => zfs::Send::Full { snapshot: to },
                     Some(from) => zfs::Send::Increment { from, to },
-                })
+                })?;
+                if self.guard.ours(&snapshot).is_ok() {
+                    self.source.bookmark_sent(&dataset, &snapshot);
+                }
+                Ok(sent)
             }
             Request::Resume { vm, token } => {
                 let dataset = self.zones()?.dataset(vm).map_err(Denied::Refused)?;

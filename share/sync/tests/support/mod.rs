@@ -13,7 +13,7 @@ use serde_json::Value;
 use sync::keep::Grid;
 use sync::snapshots::{Copy, Snapshot};
 use sync::store::Store;
-use sync::transport::{Pool, Send, Source, Stream};
+use sync::transport::{Kept, Pool, Send, Source, Stream};
 use sync::{DatasetResult, Datasets, Importance, Pins, SyncError, Wanted, names};
 
 pub const SOURCE: Uuid = Uuid::from_u128(0x44454c4c_4700_1051_8031_b4c04f334730);
@@ -364,14 +364,17 @@ impl Pool for World {
         Ok(())
     }
 
-    fn copies(&self, server: Uuid) -> Result<Option<Vec<Copy>>, SyncError> {
+    fn copies(&self, server: Uuid) -> Result<Option<Kept>, SyncError> {
         self.run("list here".to_owned())?;
         let copies = self.copies.borrow();
         let container = names::container(server);
         let below = copies
             .values()
             .filter(|copy| copy.dataset.starts_with(&container));
-        Ok(Some(below.cloned().collect()))
+        Ok(Some(Kept {
+            copies: below.cloned().collect(),
+            free: *self.free.borrow(),
+        }))
     }
 
     fn snapshots(&self) -> Result<Vec<Snapshot>, SyncError> {
@@ -414,12 +417,12 @@ impl Pool for World {
         Ok(())
     }
 
-    fn copy(&self, dataset: &str) -> Result<Option<Copy>, SyncError> {
-        Ok(self.copies.borrow().get(dataset).cloned())
-    }
-
-    fn free(&self) -> Result<u64, SyncError> {
-        Ok(*self.free.borrow())
+    fn copies_named(&self, names: &[String]) -> Result<Vec<Copy>, SyncError> {
+        let copies = self.copies.borrow();
+        Ok(names
+            .iter()
+            .filter_map(|name| copies.get(name).cloned())
+            .collect())
     }
 
     fn put_aside(&self, copy: &str, to: &str) -> Result<(), SyncError> {

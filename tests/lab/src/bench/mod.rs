@@ -5,14 +5,30 @@
 
 mod inventory;
 mod measure;
+mod sync;
 
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
 use crate::error::{Attempted, LabError, Result};
 use measure::{Measured, Run};
+
+/// What takes longer, and is asked for by name.
+#[derive(Debug, clap::Subcommand)]
+pub enum What {
+    /// The sync beside syncoid, zfs_autobackup and the bare pipe, on the rig (an hour or so)
+    Sync(sync::Arguments),
+}
+
+impl What {
+    pub fn run(self, install: PathBuf) -> Result<bool> {
+        match self {
+            What::Sync(arguments) => sync::run(&arguments, install),
+        }
+    }
+}
 
 /// Runs per figure; the median counts.
 const RUNS: usize = 31;

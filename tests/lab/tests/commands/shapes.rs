@@ -226,7 +226,7 @@ fn zfs_lists_datasets_and_snapshots_as_the_product_reads_them() {
     assert_eq!(columns(&plain), columns(&recorded));
 
     world.ok("headnode0", &format!("zfs snapshot {data}@one"));
-    let columns = "name,guid,creation,used,userrefs";
+    let columns = zfs::SNAPSHOT_COLUMNS;
     let line = format!("zfs list -Hp -t snapshot -o {columns} -s creation -d 1 {data}");
     let snapshots = zfs::parse_snapshots(&world.ok("headnode0", &line)).unwrap();
     assert_eq!(snapshots.len(), 1);

@@ -2,7 +2,7 @@
 // If a copy of the MPL was not distributed with this file, You can obtain one at https://mozilla.org/MPL/2.0/.
 //! The asking end's side of a connection: requests out, frames in, and the beats that keep both ends sure of each other.
 
-use std::io::{PipeWriter, Write};
+use std::io::{BufReader, PipeWriter, Write};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -11,6 +11,7 @@ use platform::{Command, Dialogue, Host};
 use serde_json::Value;
 
 use crate::error::SyncError;
+use crate::serve::pieces::Spare;
 use crate::serve::protocol::{Answer, BEAT, Frame, Request, SILENCE};
 
 /// Frames that wait for us: with the pieces that streams come in, 16 MiB between the network and the pool. A receive pauses for
@@ -21,6 +22,8 @@ pub struct Connection {
     host: String,
     input: Arc<Mutex<Option<PipeWriter>>>,
     frames: Receiver<std::io::Result<Frame>>,
+    /// For the frames to come.
+    pub spare: Spare,
     dialogue: Option<Dialogue>,
 }
 
@@ -37,9 +40,12 @@ impl Connection {
         let input = Arc::new(Mutex::new(dialogue.input.take()));
         beat(Arc::clone(&input));
         let (tell, frames) = mpsc::sync_channel(WAITING);
-        if let Some(mut output) = dialogue.output.take() {
+        let spare = Spare::default();
+        if let Some(output) = dialogue.output.take() {
+            let spare = spare.clone();
             thread::spawn(move || {
-                while let Some(frame) = Frame::read(&mut output).transpose() {
+                let mut output = BufReader::new(output);
+                while let Some(frame) = Frame::read(&mut output, &spare).transpose() {
                     let broken = frame.is_err();
                     if tell.send(frame).is_err() || broken {
                         return;
@@ -51,6 +57,7 @@ impl Connection {
             host: there.name().to_owned(),
             input,
             frames,
+            spare,
             dialogue: Some(dialogue),
         })
     }

@@ -98,6 +98,7 @@ impl ServedSource {
                         into = None;
                         connection.send(&Request::Stop {})?;
                     }
+                    Frame::Data(piece).used(&connection.spare);
                     self.keep_to_the_limit(began, moved);
                 }
             }

@@ -67,6 +67,8 @@ const COMMANDS: &[&str] = &[
     "zfs list -Hp -t snapshot -o name zones/conf@five zones/conf@six zones/conf/below@five",
     "zfs list -Hp -t filesystem,snapshot -o name,type,guid,origin,userrefs,clones -s name -d 1 zones/conf/below",
     "zfs send",
+    // Of two datasets that have the snapshot, the real one takes as origin which it comes upon first.
+    "zfs destroy zones/conf@three",
     // A clone is sent as one, and received as one.
     "zfs create zones/there && zfs clone zones/copy@three zones/there/clone && zfs snapshot zones/there/clone@new",
     "zfs list -Hp -t snapshot -o name,clones -d 1 zones/copy",

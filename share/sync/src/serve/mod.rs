@@ -4,6 +4,7 @@
 //! answers the requests of [`protocol`] and nothing else; what else is asked is refused and logged.
 
 mod guard;
+pub mod pieces;
 pub mod protocol;
 mod refusals;
 
@@ -27,16 +28,13 @@ use crate::hosts::HostSource;
 use crate::run::Services;
 use crate::transport::Source;
 use guard::Guard;
+use pieces::{Spare, read_ahead};
 use protocol::{Answer, BEAT, Cursor, Frame, Request, SILENCE, VERSION};
 pub use refusals::LOG;
 use refusals::Refusals;
 
 /// Touched by a poke: the loop of `--every` pulls as soon as it sees it.
 pub const POKE: &str = "/var/sdcadm/svc-restore-data/.pull-now";
-
-/// Pieces of a stream that are read ahead of what the connection takes: 128 KiB each.
-const AHEAD: usize = 32;
-const PIECE: usize = 128 * 1024;
 
 /// Why a request got no `ok`.
 enum Denied {
@@ -68,6 +66,7 @@ struct Conversation<'a, W: Write> {
     source: HostSource,
     guard: Guard,
     refusals: Refusals,
+    spare: Spare,
     out: Out<W>,
     stop: Arc<AtomicBool>,
 }
@@ -88,6 +87,7 @@ impl Server {
             source: HostSource::new(this.uuid, &this.hostname, self.host.clone()),
             guard: Guard::new(self.target, this.admin_owner, self.services.clone()),
             refusals: Refusals::new(self.host.path(LOG), self.target),
+            spare: Spare::default(),
             server: self,
             this,
             out,
@@ -351,17 +351,19 @@ impl<W: Write> Conversation<'_, W> {
         let mut sent = 0;
         let mut heard = Ok(());
         if let Some(output) = sending.output.take() {
-            for piece in read_ahead(output) {
+            for piece in read_ahead(output, self.spare.clone()) {
                 if self.stop.load(Ordering::SeqCst) {
                     heard = Err("the asking end stopped it".to_owned());
                     break;
                 }
                 let piece = piece.map_err(|error| failed(&error))?;
                 sent += piece.len();
-                if let Err(error) = self.say(&Frame::Data(piece)) {
+                let frame = Frame::Data(piece);
+                if let Err(error) = self.say(&frame) {
                     heard = Err(error.to_string());
                     break;
                 }
+                frame.used(&self.spare);
             }
         }
         let output = sending.finish().map_err(|error| failed(&error))?;
@@ -375,27 +377,4 @@ impl<W: Write> Conversation<'_, W> {
 
 fn json(value: &impl Serialize) -> Result<Value, Denied> {
     serde_json::to_value(value).map_err(|error| Denied::Failed(error.to_string()))
-}
-
-/// Reads in a thread of its own, a bounded number of pieces ahead: neither disk nor network waits for the other's every pause.
-fn read_ahead(mut from: impl Read + Send + 'static) -> impl Iterator<Item = io::Result<Vec<u8>>> {
-    let (tell, told) = mpsc::sync_channel(AHEAD);
-    thread::spawn(move || {
-        loop {
-            let mut piece = vec![0; PIECE];
-            let read = match from.read(&mut piece) {
-                Ok(0) => return,
-                Ok(count) => {
-                    piece.truncate(count);
-                    Ok(piece)
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) => Err(error),
-            };
-            if tell.send(read).is_err() {
-                return;
-            }
-        }
-    });
-    told.into_iter()
 }

@@ -3,12 +3,14 @@
 //! What the two ends of a sync say to each other over one connection. Requests are lines of JSON, and strict; answers are
 //! frames, so that streams of data and words share the connection.
 
-use std::io::{self, Read, Write};
+use std::io::{self, IoSlice, Read, Write};
 use std::time::Duration;
 
 use documents::Uuid;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+
+use super::pieces::{PIECE, Spare};
 
 pub const VERSION: u32 = 1;
 
@@ -117,13 +119,12 @@ impl Frame {
         };
         let length = u32::try_from(bytes.len()).map_err(|_| io::Error::other("too long"))?;
         let [a, b, c, d] = length.to_be_bytes();
-        to.write_all(&[kind, a, b, c, d])?;
-        to.write_all(bytes)?;
+        write_both(to, &[kind, a, b, c, d], bytes)?;
         to.flush()
     }
 
-    /// The next frame; `None` where the output ends between frames.
-    pub fn read(from: &mut impl Read) -> io::Result<Option<Frame>> {
+    /// The next frame, in memory that is spare; `None` where the output ends between frames.
+    pub fn read(from: &mut impl Read, spare: &Spare) -> io::Result<Option<Frame>> {
         let mut kind = [0];
         if from.read(&mut kind)? == 0 {
             return Ok(None);
@@ -134,15 +135,44 @@ impl Frame {
         if length > LONGEST_FRAME {
             return Err(io::Error::other(format!("a frame of {length} bytes")));
         }
-        let mut bytes = vec![0; length];
-        from.read_exact(&mut bytes)?;
-        match kind[0] {
-            b'A' => Ok(Some(Frame::Answer(serde_json::from_slice(&bytes)?))),
-            b'D' => Ok(Some(Frame::Data(bytes))),
-            b'B' => Ok(Some(Frame::Beat)),
-            other => Err(io::Error::other(format!("a frame of kind {other}"))),
+        let mut bytes = spare.take();
+        if from.take(length as u64).read_to_end(&mut bytes)? < length {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        let frame = match kind[0] {
+            b'D' => return Ok(Some(Frame::Data(bytes))),
+            b'A' => Frame::Answer(serde_json::from_slice(&bytes)?),
+            b'B' => Frame::Beat,
+            other => return Err(io::Error::other(format!("a frame of kind {other}"))),
+        };
+        Frame::Data(bytes).used(spare);
+        Ok(Some(frame))
+    }
+
+    /// Gives the memory of a piece back, once its bytes are where they belong.
+    pub fn used(self, spare: &Spare) {
+        if let Frame::Data(bytes) = self
+            && bytes.capacity() <= 2 * PIECE
+        {
+            spare.give(bytes);
         }
     }
+}
+
+/// Both at once where that can be: a head that travels alone costs as much as what follows it.
+fn write_both(to: &mut impl Write, head: &[u8], body: &[u8]) -> io::Result<()> {
+    let mut both = [IoSlice::new(head), IoSlice::new(body)];
+    let mut left = &mut both[..];
+    IoSlice::advance_slices(&mut left, 0);
+    while !left.is_empty() {
+        match to.write_vectored(left) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(written) => IoSlice::advance_slices(&mut left, written),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }
 
 /// Reads a request, which is a line no longer than allowed. `None` at the end of the input.
@@ -186,18 +216,42 @@ mod tests {
         for frame in &frames {
             frame.write(&mut wire).unwrap();
         }
+        let spare = Spare::default();
         let mut from = wire.as_slice();
         for frame in frames {
-            assert_eq!(Frame::read(&mut from).unwrap(), Some(frame));
+            assert_eq!(Frame::read(&mut from, &spare).unwrap(), Some(frame));
         }
-        assert_eq!(Frame::read(&mut from).unwrap(), None);
+        assert_eq!(Frame::read(&mut from, &spare).unwrap(), None);
+    }
+
+    /// Takes three bytes of a write at most.
+    struct Narrow(Vec<u8>);
+
+    impl Write for Narrow {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.extend_from_slice(&bytes[..bytes.len().min(3)]);
+            Ok(bytes.len().min(3))
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_frame_is_written_whole_though_only_some_of_it_is_taken_at_once() {
+        let frame = Frame::Data(b"twelve bytes".to_vec());
+        let mut narrow = Narrow(Vec::new());
+        frame.write(&mut narrow).unwrap();
+        let read = Frame::read(&mut narrow.0.as_slice(), &Spare::default()).unwrap();
+        assert_eq!(read, Some(frame));
     }
 
     #[test]
     fn a_frame_that_is_cut_or_too_long_or_of_no_kind_is_an_error() {
-        assert!(Frame::read(&mut &b"D\0\0\0\x05abc"[..]).is_err());
-        assert!(Frame::read(&mut &b"D\xff\xff\xff\xff"[..]).is_err());
-        assert!(Frame::read(&mut &b"X\0\0\0\0"[..]).is_err());
+        for bad in [&b"D\0\0\0\x05abc"[..], b"D\xff\xff\xff\xff", b"X\0\0\0\0"] {
+            assert!(Frame::read(&mut &*bad, &Spare::default()).is_err());
+        }
     }
 
     #[test]

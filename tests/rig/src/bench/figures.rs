@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::peers::Layer;
 use super::scene::{Memory, Round};
 use super::tools::Tool;
-use crate::error::{Attempted, Result};
+use crate::error::{Attempted, Result, RigError};
 
 /// Told of cases that have thousands of snapshots about.
 pub const CROWDED: &str = ", 2000 foreign snapshots about";
@@ -104,6 +104,15 @@ impl Report {
 
     pub fn add(&mut self, case: Case, tool: Tool, round: Round) {
         self.rounds.entry((case, tool)).or_default().push(round);
+    }
+
+    /// A round of a peer that did not end well.
+    pub fn failed(&mut self, tool: Tool, what: &str, error: &RigError) {
+        let text = error.to_string();
+        let last = text.lines().rfind(|line| !line.trim().is_empty());
+        let last = last.unwrap_or_default();
+        self.missing
+            .push(format!("{}: {what} failed: {last}", tool.name()));
     }
 
     pub fn memory(&mut self, memory: Memory) {

@@ -48,7 +48,9 @@ pub fn sync(options: Options) -> Result<bool> {
     scene.take_foreign_snapshots(FOREIGN, &mut say)?;
     for tool in tools.iter().filter(|tool| !tool.is_slowest()) {
         // What was written for the others is behind it.
-        scene.round(*tool, &tool.again(true))?;
+        if let Err(error) = scene.round(*tool, &tool.again(true)) {
+            report.failed(*tool, "catching up", &error);
+        }
     }
     rounds(&scene, &tools, options.runs, figures::CROWDED, &mut report)?;
     local(&scene, options.runs, &mut report)?;
@@ -73,15 +75,41 @@ fn first_syncs(scene: &Scene, tools: &[Tool], runs: usize, report: &mut Report) 
             let watch = (run == 0 && *tool == Tool::Ours)
                 .then(|| scene.watch_memory())
                 .transpose()?;
-            let round = scene.round(*tool, &tool.first())?;
+            measure(scene, *tool, Case::first(), &tool.first(), report)?;
             if let Some(watch) = watch {
                 report.memory(scene.memory(watch)?);
             }
-            say(&format!("first sync: {}: {}", tool.name(), round.told()));
-            report.add(Case::first(), *tool, round);
         }
     }
     Ok(())
+}
+
+/// A peer that fails is said to, and costs only its own figure.
+fn measure(
+    scene: &Scene,
+    tool: Tool,
+    case: Case,
+    command: &str,
+    report: &mut Report,
+) -> Result<()> {
+    match scene.round(tool, command) {
+        Ok(round) => {
+            say(&format!(
+                "{}: {}: {}",
+                case.name(),
+                tool.name(),
+                round.told()
+            ));
+            report.add(case, tool, round);
+            Ok(())
+        }
+        Err(error) if tool.is_peer() => {
+            say(&format!("{}: {} failed", case.name(), tool.name()));
+            report.failed(tool, &case.name(), &error);
+            Ok(())
+        }
+        Err(error) => Err(error),
+    }
 }
 
 /// Rounds in which nothing changed, then rounds in which a fifth of the datasets did.
@@ -101,14 +129,8 @@ fn rounds(
                 if case.writes() {
                     scene.write(run)?;
                 }
-                let round = scene.round(*tool, &tool.again(case.writes()))?;
-                say(&format!(
-                    "{}: {}: {}",
-                    case.name(),
-                    tool.name(),
-                    round.told()
-                ));
-                report.add(case.clone(), *tool, round);
+                let command = tool.again(case.writes());
+                measure(scene, *tool, case.clone(), &command, report)?;
             }
         }
     }

@@ -71,10 +71,11 @@ impl Tool {
     pub fn first(self) -> String {
         match self {
             Tool::Limit => format!(
-                "set -e; zfs create -o mountpoint=none zones/limit; \
-                 {SHARED} 'zfs snapshot -r {TREE}@limit-0'; \
+                // A name that was never used: the peers send everybody's snapshots, and keep those of an earlier run.
+                "set -e; zfs create -o mountpoint=none zones/limit; first=limit-$(date +%s); \
+                 {SHARED} \"zfs snapshot -r {TREE}@$first\"; \
                  for name in $({SHARED} 'zfs list -H -o name -r {TREE}' | grep {TREE}/); do \
-                 {SHARED} \"zfs send -L -e -c $name@limit-0\" | zfs receive -s -u zones/limit/${{name##*/}}; done"
+                 {SHARED} \"zfs send -L -e -c $name@$first\" | zfs receive -s -u zones/limit/${{name##*/}}; done"
             ),
             // It has nothing to send unless somebody took a snapshot.
             Tool::Syncoid => format!(

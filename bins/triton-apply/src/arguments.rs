@@ -40,7 +40,7 @@ pub struct Arguments {
     #[arg(long)]
     pub yes: bool,
 
-    /// Steps that run at once
+    /// Steps that run at once; waits do not count
     #[arg(short = 'j', long, value_name = "N", default_value_t = 8, value_parser = cli::flags::at_least_one)]
     pub jobs: usize,
 

@@ -53,6 +53,8 @@ pub enum Subject {
     Instances,
     /// Restore points on this headnode
     Points,
+    /// Addresses set aside for a restore
+    Reserved,
     /// Everything that was asked, and whether it answered
     Sources,
 }

@@ -50,6 +50,14 @@ const POINTS: &[Column] = &[
     Column::extra("dataset"),
 ];
 
+const RESERVED: &[Column] = &[
+    Column::new("network"),
+    Column::new("ip"),
+    Column::new("source"),
+    Column::new("age_s"),
+    Column::extra("network_uuid"),
+];
+
 const SOURCES: &[Column] = &[
     Column::new("source"),
     Column::new("answered"),
@@ -64,6 +72,7 @@ pub fn check(subject: Subject, flags: &TableFlags) -> Result<(), Failure> {
         Subject::Servers => SERVERS,
         Subject::Instances => INSTANCES,
         Subject::Points => POINTS,
+        Subject::Reserved => RESERVED,
         Subject::Sources => SOURCES,
     };
     Table::check(columns, flags)
@@ -106,6 +115,7 @@ fn table(inventory: &Inventory, subject: Subject, brief: bool) -> Table {
         Subject::Servers => servers(inventory),
         Subject::Instances => instances(inventory),
         Subject::Points => points(inventory, brief),
+        Subject::Reserved => reserved(inventory),
         Subject::Sources => sources(inventory, brief),
     }
 }
@@ -177,6 +187,21 @@ fn points(inventory: &Inventory, brief: bool) -> Table {
             "guid": point.guid,
             "as_of": point.as_of,
             "dataset": point.dataset,
+        }));
+    }
+    table
+}
+
+fn reserved(inventory: &Inventory) -> Table {
+    let mut table = Table::new(RESERVED);
+    for one in &inventory.reserved {
+        let network = inventory.networks.iter().find(|n| n.uuid == one.network);
+        table.row(json!({
+            "network": network.map(|network| &network.name),
+            "ip": one.ip,
+            "source": one.learnt.from,
+            "age_s": age(inventory, one.learnt.at),
+            "network_uuid": one.network,
         }));
     }
     table

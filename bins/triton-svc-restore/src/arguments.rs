@@ -4,7 +4,7 @@
 
 use std::path::PathBuf;
 
-use clap::Parser;
+use clap::{Args, Parser, Subcommand};
 use cli::Common;
 use cli::exit::EXIT_CODES;
 
@@ -15,12 +15,18 @@ Examples:
   Do it, after showing the plan and asking:
     triton-svc-restore --lost headnode0
   Only sapi and imgapi, taken apart:
-    triton-inventory | triton-svc-restore --lost headnode0 --plan -i - sapi imgapi | triton-apply --yes";
+    triton-inventory | triton-svc-restore --lost headnode0 --plan -i - sapi imgapi | triton-apply --yes
+  Before anything is lost, set addresses aside that a restore can use while NAPI is down:
+    triton-svc-restore reserve";
 
 /// Bring the services of a lost headnode back on this one
 #[derive(Debug, Parser)]
 #[command(name = "triton-svc-restore", version, after_help = format!("{EXAMPLES}\n\n{EXIT_CODES}"))]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub struct Arguments {
+    #[command(subcommand)]
+    pub command: Option<Command>,
+
     /// Server given up as lost, by hostname or UUID
     #[arg(long, value_name = "SERVER", required = true, value_delimiter = ',')]
     pub lost: Vec<String>,
@@ -69,7 +75,7 @@ pub struct Arguments {
     #[arg(long, value_name = "FILE")]
     pub known_hosts: Option<PathBuf>,
 
-    /// Steps that run at once
+    /// Steps that run at once; waits do not count
     #[arg(short = 'j', long, value_name = "N", default_value_t = 8, value_parser = cli::flags::at_least_one)]
     pub jobs: usize,
 
@@ -81,9 +87,44 @@ pub struct Arguments {
     pub common: Common,
 }
 
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Set addresses aside for a restore, while NAPI lives to do it
+    Reserve(Reserve),
+}
+
+const RESERVE_EXAMPLES: &str = "\
+Examples:
+  How many addresses are needed, and how many are there:
+    triton-svc-restore reserve --plan
+  Set aside what is missing; the next sync takes it into restore data:
+    triton-svc-restore reserve --yes";
+
+#[derive(Debug, Args)]
+#[command(after_help = format!("{RESERVE_EXAMPLES}\n\n{EXIT_CODES}"))]
+pub struct Reserve {
+    /// Say what is needed and change nothing
+    #[arg(long)]
+    pub plan: bool,
+
+    /// Do not ask before changing NAPI
+    #[arg(long)]
+    pub yes: bool,
+
+    /// Where a service is, when its name can't say
+    #[arg(long = "url", value_name = "SERVICE=URL", value_parser = cli::flags::service_url)]
+    pub urls: Vec<(String, String)>,
+
+    #[command(flatten)]
+    pub common: Common,
+}
+
 impl AsRef<Common> for Arguments {
     fn as_ref(&self) -> &Common {
-        &self.common
+        match &self.command {
+            Some(Command::Reserve(reserve)) => &reserve.common,
+            None => &self.common,
+        }
     }
 }
 

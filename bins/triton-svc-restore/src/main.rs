@@ -3,11 +3,22 @@
 //! `triton-svc-restore`: bring the services of a lost headnode back on this one.
 
 mod arguments;
+mod reserve;
 mod restore;
 mod show;
 
 use std::process::ExitCode;
 
+use arguments::{Arguments, Command};
+use cli::{Exit, Failure};
+
 fn main() -> ExitCode {
-    cli::main(restore::run)
+    cli::main(run)
+}
+
+fn run(mut arguments: Arguments) -> Result<Exit, Failure> {
+    match arguments.command.take() {
+        Some(Command::Reserve(reserve)) => reserve::run(&reserve),
+        None => restore::run(arguments),
+    }
 }

@@ -16,7 +16,7 @@ use sync::headnodes::Login;
 use crate::arguments::Arguments;
 use crate::show;
 
-const PRODUCT: &str = concat!("triton-svc-restore/", env!("CARGO_PKG_VERSION"));
+pub const PRODUCT: &str = concat!("triton-svc-restore/", env!("CARGO_PKG_VERSION"));
 
 pub fn run(arguments: Arguments) -> Result<Exit, Failure> {
     let canceller = Canceller::new();

@@ -26,6 +26,9 @@ pub struct Row {
     pub nics: Vec<RowNic>,
     /// Who holds its address instead of its name, and must be told when it changes.
     pub fixed_ip_consumers: Vec<String>,
+    /// Keys that hold its admin address, in the metadata of SAPI's application `sdc` and in the configuration of headnodes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub address_keys: Vec<String>,
     /// Services that must answer before its first boot can succeed.
     pub needs: Vec<String>,
     /// It can only run on a headnode, as it mounts that headnode's folders.

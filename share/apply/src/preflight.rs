@@ -3,11 +3,11 @@
 //! Before the first change: is this the right plan, on the right machine, for a world as it is now? Every step that can be
 //! judged beforehand is; one conflict refuses all, with nothing changed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 use std::thread;
 
-use documents::plan::{Goal, Step};
+use documents::plan::{Goal, Step, StepId};
 use documents::{Plan, Uuid, Verb};
 use platform::Command;
 
@@ -94,11 +94,34 @@ fn acts_on(step: &Step) -> Vec<Uuid> {
         // These ask APIs or the network from here, whatever host they are about.
         Verb::CheckSilent(_)
         | Verb::AddressTake(_)
+        | Verb::AddressRegister(_)
         | Verb::AddressRelease(_)
         | Verb::WaitName(_)
         | Verb::WaitListed(_)
-        | Verb::VmRetire(_) => Vec::new(),
+        | Verb::VmRetire(_)
+        | Verb::NetworkResolvers(_)
+        | Verb::MetadataSet(_) => Vec::new(),
         _ => vec![step.host],
+    }
+}
+
+/// Steps that come after a wait: what they would look at may not be there yet.
+fn behind_waits<'a>(steps: &[&'a Step]) -> BTreeSet<&'a StepId> {
+    let mut behind: BTreeSet<&StepId> = BTreeSet::new();
+    loop {
+        let waits = |id: &StepId| {
+            let step = steps.iter().find(|step| step.id == *id);
+            behind.contains(id) || step.is_some_and(|step| step.verb.name().starts_with("wait."))
+        };
+        let more: Vec<&StepId> = steps
+            .iter()
+            .filter(|step| !behind.contains(&step.id) && step.needs.iter().any(waits))
+            .map(|step| &step.id)
+            .collect();
+        if more.is_empty() {
+            return behind;
+        }
+        behind.extend(more);
     }
 }
 
@@ -110,7 +133,8 @@ pub fn conflicts(world: &World, journal: &Journal, steps: &[&Step], jobs: usize)
             outputs.set(&step.id, known);
         }
     }
-    let tells = |step: &&&Step| deed(&step.verb).tells_beforehand();
+    let waiting = behind_waits(steps);
+    let tells = |step: &&&Step| deed(&step.verb).tells_beforehand() && !waiting.contains(&step.id);
     let queue = Mutex::new(steps.iter().filter(tells));
     let found = Mutex::new(Vec::new());
     thread::scope(|scope| {

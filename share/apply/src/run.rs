@@ -29,6 +29,9 @@ pub struct Run<'a> {
     outputs: Outputs,
 }
 
+/// Waits at once: each is a thread that asks now and then.
+const MOST_WAITS: usize = 128;
+
 /// What the workers share.
 struct Shared<'a> {
     schedule: Schedule<'a>,
@@ -97,9 +100,14 @@ impl<'a> Run<'a> {
             broken: None,
         });
         let news = Condvar::new();
+        let waits = steps.iter().filter(|step| step.verb.waits()).count();
         thread::scope(|threads| {
             for _ in 0..jobs.min(steps.len().max(1)) {
-                threads.spawn(|| self.work(&shared, &news));
+                threads.spawn(|| self.work(&shared, &news, |step| !step.verb.waits()));
+            }
+            // Waiting is no work: it keeps nobody from it.
+            for _ in 0..waits.min(MOST_WAITS) {
+                threads.spawn(|| self.work(&shared, &news, |step| step.verb.waits()));
             }
         });
         let shared = shared
@@ -149,8 +157,8 @@ impl<'a> Run<'a> {
         summary
     }
 
-    /// One worker: takes steps until none is left.
-    fn work(&self, shared: &Mutex<Shared<'a>>, news: &Condvar) {
+    /// One worker: takes steps of its kind until none is left.
+    fn work(&self, shared: &Mutex<Shared<'a>>, news: &Condvar, kind: fn(&Step) -> bool) {
         let lock = || -> MutexGuard<'_, Shared<'a>> {
             shared
                 .lock()
@@ -176,7 +184,7 @@ impl<'a> Run<'a> {
                         news.notify_all();
                         return;
                     }
-                    match guard.schedule.next() {
+                    match guard.schedule.next(kind) {
                         Some(step) => break step,
                         None => {
                             guard = news

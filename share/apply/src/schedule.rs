@@ -66,10 +66,11 @@ impl<'a> Schedule<'a> {
         }
     }
 
-    /// The first step whose needs are all met; it counts as running from now on.
-    pub fn next(&mut self) -> Option<&'a Step> {
+    /// The first step of this kind whose needs are all met; it counts as running from now on.
+    pub fn next(&mut self, kind: impl Fn(&Step) -> bool) -> Option<&'a Step> {
         let ready = |step: &&&Step| {
-            self.states.get(&step.id) == Some(&State::Waiting)
+            kind(step)
+                && self.states.get(&step.id) == Some(&State::Waiting)
                 && step
                     .needs
                     .iter()
@@ -140,11 +141,20 @@ mod tests {
         ]);
         let steps: Vec<&Step> = plan.steps.iter().collect();
         let mut schedule = Schedule::new(&steps);
-        assert_eq!(schedule.next().map(|s| s.id.0.as_str()), Some("a/1"));
-        assert_eq!(schedule.next().map(|s| s.id.0.as_str()), Some("b/1"));
-        assert!(schedule.next().is_none() && !schedule.is_over());
+        assert_eq!(
+            schedule.next(|_| true).map(|s| s.id.0.as_str()),
+            Some("a/1")
+        );
+        assert_eq!(
+            schedule.next(|_| true).map(|s| s.id.0.as_str()),
+            Some("b/1")
+        );
+        assert!(schedule.next(|_| true).is_none() && !schedule.is_over());
         schedule.done(&steps[0].id);
-        assert_eq!(schedule.next().map(|s| s.id.0.as_str()), Some("a/2"));
+        assert_eq!(
+            schedule.next(|_| true).map(|s| s.id.0.as_str()),
+            Some("a/2")
+        );
     }
 
     #[test]
@@ -157,16 +167,29 @@ mod tests {
         ]);
         let steps: Vec<&Step> = plan.steps.iter().collect();
         let mut schedule = Schedule::new(&steps);
-        schedule.next();
+        schedule.next(|_| true);
         let held: Vec<&str> = schedule
             .failed(&steps[0].id)
             .iter()
             .map(|id| id.0.as_str())
             .collect();
         assert_eq!(held, ["a/2", "a/3"]);
-        assert_eq!(schedule.next().map(|s| s.id.0.as_str()), Some("b/1"));
+        assert_eq!(
+            schedule.next(|_| true).map(|s| s.id.0.as_str()),
+            Some("b/1")
+        );
         schedule.done(&steps[3].id);
         assert!(schedule.is_over());
+    }
+
+    #[test]
+    fn only_a_step_of_the_kind_that_is_asked_for_is_given() {
+        let plan = plan(vec![step("a/1", &[]), step("b/1", &[])]);
+        let steps: Vec<&Step> = plan.steps.iter().collect();
+        let mut schedule = Schedule::new(&steps);
+        let of_b = |step: &Step| step.id.0.starts_with('b');
+        assert_eq!(schedule.next(of_b).map(|s| s.id.0.as_str()), Some("b/1"));
+        assert!(schedule.next(of_b).is_none() && !schedule.is_over());
     }
 
     #[test]

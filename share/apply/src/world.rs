@@ -9,7 +9,7 @@ use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 use apis::cnapi::Server;
-use apis::{Client, Cnapi, Endpoint, Napi, Vmapi};
+use apis::{Client, Cnapi, Endpoint, Napi, Sapi, Vmapi};
 use documents::{SecretRef, Uuid};
 use platform::{Canceller, Host, SshTarget, moray::Moray, sysinfo, usbkey};
 use serde_json::{Map, Value};
@@ -170,6 +170,10 @@ impl World {
 
     pub fn napi(&self) -> Result<Napi, StepError> {
         Ok(Napi::new(self.client("napi")?))
+    }
+
+    pub fn sapi(&self) -> Result<Sapi, StepError> {
+        Ok(Sapi::new(self.client("sapi")?))
     }
 
     pub fn vmapi(&self) -> Result<Vmapi, StepError> {

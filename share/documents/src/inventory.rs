@@ -34,6 +34,12 @@ pub struct Inventory {
     pub images: Vec<Image>,
     /// Restore points on this headnode.
     pub restore_points: Vec<RestorePoint>,
+    /// Addresses set aside for a restore while no NAPI lives to give any.
+    #[serde(default)]
+    pub reserved: Vec<ReservedAddress>,
+    /// Members of the datacenter's ZooKeeper, as `ZK_SERVERS` of SAPI's application has them.
+    #[serde(default)]
+    pub zk_servers: Vec<ZkServer>,
     pub fences: Vec<Fence>,
     /// What the gatherer noticed, such as two facts that contradict each other.
     pub warnings: Vec<String>,
@@ -169,8 +175,35 @@ pub struct Network {
     pub name: String,
     pub nic_tag: String,
     pub subnet: String,
+    pub netmask: Option<IpAddr>,
+    #[serde(default)]
+    pub vlan_id: u16,
+    pub gateway: Option<IpAddr>,
+    pub mtu: Option<u32>,
     pub resolvers: Vec<IpAddr>,
     pub learnt: Learnt,
+}
+
+/// An address that NAPI gives to nobody, kept for a restore.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ReservedAddress {
+    pub network: Uuid,
+    pub ip: IpAddr,
+    pub learnt: Learnt,
+}
+
+/// A member of the datacenter's ZooKeeper.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ZkServer {
+    pub host: IpAddr,
+    pub port: u16,
+    /// `ZK_ID` of its binder.
+    pub num: u64,
+}
+
+/// Whom addresses belong to, in NAPI, that are set aside for a restore: nobody else has this UUID.
+pub fn holder_of_reserved(sapi_app: Uuid) -> Uuid {
+    Uuid::new_v5(&sapi_app, b"addresses reserved for recovery")
 }
 
 /// An image, and where it is installed.

@@ -256,6 +256,8 @@ pub fn verb_of(
         "check.image" => Verb::CheckImage(typed(document, path, with)?),
         "check.zone" => Verb::CheckZone(typed(document, path, with)?),
         "address.take" => Verb::AddressTake(typed(document, path, with)?),
+        "address.assign" => Verb::AddressAssign(typed(document, path, with)?),
+        "address.register" => Verb::AddressRegister(typed(document, path, with)?),
         "address.release" => Verb::AddressRelease(typed(document, path, with)?),
         "record.put" => Verb::RecordPut(typed(document, path, with)?),
         "record.delete" => Verb::RecordDelete(typed(document, path, with)?),
@@ -267,6 +269,10 @@ pub fn verb_of(
         "wait.name" => Verb::WaitName(typed(document, path, with)?),
         "wait.listed" => Verb::WaitListed(typed(document, path, with)?),
         "vm.retire" => Verb::VmRetire(typed(document, path, with)?),
+        "resolvers.set" => Verb::ResolversSet(typed(document, path, with)?),
+        "network.resolvers" => Verb::NetworkResolvers(typed(document, path, with)?),
+        "config.set" => Verb::ConfigSet(typed(document, path, with)?),
+        "metadata.set" => Verb::MetadataSet(typed(document, path, with)?),
         other => {
             return Err(DocumentError::Content {
                 document,

@@ -88,7 +88,7 @@ pub enum Part {
     Networks,
     /// NAPI's NICs of the core zones, an array.
     Nics,
-    /// NAPI's used and reserved addresses of the admin network, an array.
+    /// NAPI's used and reserved addresses of the networks that core zones are on, an array.
     Addresses,
     /// CNAPI's servers, an array.
     Servers,

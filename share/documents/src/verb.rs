@@ -31,6 +31,12 @@ pub enum Verb {
     /// Takes an address for a new zone in NAPI, before the zone is made. Output: `nic`, as `vmadm create` takes it.
     #[serde(rename = "address.take")]
     AddressTake(AddressTake),
+    /// Gives a new zone an address that was reserved, while no NAPI lives. Output: `nic`, as `vmadm create` takes it.
+    #[serde(rename = "address.assign")]
+    AddressAssign(AddressAssign),
+    /// Has NAPI know the NIC that a zone was given while no NAPI lived.
+    #[serde(rename = "address.register")]
+    AddressRegister(AddressRegister),
     /// Releases a lost zone's NIC and its address in NAPI.
     #[serde(rename = "address.release")]
     AddressRelease(AddressRelease),
@@ -64,6 +70,18 @@ pub enum Verb {
     /// Marks a lost zone destroyed in VMAPI. The machine it was on is not asked.
     #[serde(rename = "vm.retire")]
     VmRetire(VmRetire),
+    /// Has a headnode's global zone ask these nameservers, until its next boot.
+    #[serde(rename = "resolvers.set")]
+    ResolversSet(ResolversSet),
+    /// Has zones that are made on a network ask these nameservers.
+    #[serde(rename = "network.resolvers")]
+    NetworkResolvers(NetworkResolvers),
+    /// Sets keys of a headnode's configuration, on its boot medium and in `/usbkey`.
+    #[serde(rename = "config.set")]
+    ConfigSet(ConfigSet),
+    /// Sets metadata of SAPI's application or of one of its services.
+    #[serde(rename = "metadata.set")]
+    MetadataSet(MetadataSet),
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -103,6 +121,43 @@ pub struct AddressTake {
     /// NIC properties that the zone's service needs and NAPI does not keep, such as `dhcp_server`.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub properties: Map<String, Value>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AddressAssign {
+    /// The zone that the address is for.
+    pub vm: Uuid,
+    pub network: Uuid,
+    pub ip: IpAddr,
+    /// With colons.
+    pub mac: String,
+    pub netmask: IpAddr,
+    pub nic_tag: String,
+    #[serde(default)]
+    pub vlan_id: u16,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gateway: Option<IpAddr>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mtu: Option<u32>,
+    /// `net0`, `net1`...
+    pub interface: String,
+    pub primary: bool,
+    /// NIC properties that the zone's service needs, such as `dhcp_server`.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub properties: Map<String, Value>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AddressRegister {
+    pub vm: Uuid,
+    pub owner: Uuid,
+    pub network: Uuid,
+    pub ip: IpAddr,
+    /// With colons.
+    pub mac: String,
+    pub primary: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -223,6 +278,51 @@ pub struct VmRetire {
     pub server: Uuid,
 }
 
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ResolversSet {
+    /// They are asked first, in this order; others that are there are kept behind them.
+    pub resolvers: Vec<IpAddr>,
+    /// Not to be asked any more.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gone: Vec<IpAddr>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NetworkResolvers {
+    pub network: Uuid,
+    pub resolvers: Vec<IpAddr>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gone: Vec<IpAddr>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ConfigSet {
+    /// Texts, or `{"from": "<step>.<output>"}`. Only keys that the configuration has already are set.
+    pub set: Map<String, Value>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum SapiObject {
+    Application,
+    Service,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MetadataSet {
+    pub of: SapiObject,
+    pub uuid: Uuid,
+    /// Keys that get these values; others stay. A value `{"from": "<step>.<output>"}` stands for that step's output.
+    pub set: Map<String, Value>,
+    /// Only keys that the object has already.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub existing: bool,
+}
+
 /// What must hold right before a step acts. A member that is absent is not looked at.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -252,6 +352,8 @@ impl Verb {
             Verb::CheckImage(_) => "check.image",
             Verb::CheckZone(_) => "check.zone",
             Verb::AddressTake(_) => "address.take",
+            Verb::AddressAssign(_) => "address.assign",
+            Verb::AddressRegister(_) => "address.register",
             Verb::AddressRelease(_) => "address.release",
             Verb::RecordPut(_) => "record.put",
             Verb::RecordDelete(_) => "record.delete",
@@ -263,15 +365,21 @@ impl Verb {
             Verb::WaitName(_) => "wait.name",
             Verb::WaitListed(_) => "wait.listed",
             Verb::VmRetire(_) => "vm.retire",
+            Verb::ResolversSet(_) => "resolvers.set",
+            Verb::NetworkResolvers(_) => "network.resolvers",
+            Verb::ConfigSet(_) => "config.set",
+            Verb::MetadataSet(_) => "metadata.set",
         }
     }
 
     /// Every name, in the order above: what an error about an unknown verb offers.
-    pub const NAMES: [&'static str; 15] = [
+    pub const NAMES: [&'static str; 21] = [
         "check.silent",
         "check.image",
         "check.zone",
         "address.take",
+        "address.assign",
+        "address.register",
         "address.release",
         "record.put",
         "record.delete",
@@ -283,11 +391,20 @@ impl Verb {
         "wait.name",
         "wait.listed",
         "vm.retire",
+        "resolvers.set",
+        "network.resolvers",
+        "config.set",
+        "metadata.set",
     ];
 
     /// Waits and checks change nothing, and are done again on every run whatever the journal says.
     pub fn only_looks(&self) -> bool {
         self.name().starts_with("check.") || self.name().starts_with("wait.")
+    }
+
+    /// Somebody else is at work: it takes time, and nothing else.
+    pub fn waits(&self) -> bool {
+        self.name().starts_with("wait.")
     }
 
     /// A step after which the way back is closed.

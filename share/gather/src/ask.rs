@@ -120,7 +120,9 @@ fn sapi(endpoints: &Endpoints) -> Told<SapiFacts> {
     told(endpoints, "sapi", |client, warnings| {
         let sapi = Sapi::new(client);
         let applications = sapi.list_applications(Some("sdc"))?;
-        let application = applications.first().map(|application| application.uuid);
+        let first = applications.first();
+        let zk_servers = first.and_then(|one| one.metadata.get("ZK_SERVERS").cloned());
+        let application = first.map(|application| application.uuid);
         if application.is_none() {
             warnings.push("SAPI has no application sdc".to_owned());
         }
@@ -135,6 +137,7 @@ fn sapi(endpoints: &Endpoints) -> Told<SapiFacts> {
             application,
             instances: of_these(instances, &services),
             services,
+            zk_servers: zk_servers.unwrap_or_default(),
         })
     })
 }
@@ -185,7 +188,7 @@ fn networks(endpoints: &Endpoints) -> Told<NapiFacts> {
         let networks = Napi::new(client).list_networks(None)?;
         Ok(NapiFacts {
             networks: records("NAPI", &networks, warnings),
-            nics: Vec::new(),
+            ..NapiFacts::default()
         })
     })
 }
@@ -200,6 +203,16 @@ fn nics(endpoints: &Endpoints, napi: &mut Told<NapiFacts>, zones: &[Uuid]) {
     match asked {
         Ok(nics) => facts.what.nics = nics,
         Err(error) => napi.warnings.push(format!("NAPI told no NICs: {error}")),
+    }
+    let asked = endpoints
+        .client("napi")
+        .map(Napi::new)
+        .and_then(|client| endpoints::addresses_of(&client, &facts.what.nics));
+    match asked {
+        Ok(addresses) => facts.what.addresses = addresses,
+        Err(error) => napi
+            .warnings
+            .push(format!("NAPI told no addresses: {error}")),
     }
 }
 

@@ -62,6 +62,8 @@ pub struct SapiFacts {
     pub application: Option<Uuid>,
     pub services: Vec<Value>,
     pub instances: Vec<Value>,
+    /// `ZK_SERVERS` of the application.
+    pub zk_servers: Value,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -69,6 +71,8 @@ pub struct NapiFacts {
     pub networks: Vec<Value>,
     /// NICs of core zones.
     pub nics: Vec<Value>,
+    /// Used and reserved addresses of the networks that core zones are on.
+    pub addresses: Vec<Value>,
 }
 
 /// What a headnode says of itself.

@@ -389,3 +389,19 @@ fn with_nothing_known_the_inventory_is_empty_and_says_so() {
     assert!(inventory.instances.is_empty() && inventory.servers.is_empty());
     assert!(warned(&inventory, "datacenter_name is not known"));
 }
+
+#[test]
+fn only_addresses_that_were_set_aside_for_a_restore_are_reserved() {
+    let reserved = merge(peace()).reserved;
+    let ips: Vec<String> = reserved.iter().map(|one| one.ip.to_string()).collect();
+    assert_eq!(ips, ["10.99.99.199"]);
+    assert_eq!(reserved[0].learnt.from, "napi");
+}
+
+#[test]
+fn the_members_of_zookeeper_are_those_that_sapi_names() {
+    let members = merge(peace()).zk_servers;
+    let nums: Vec<u64> = members.iter().map(|one| one.num).collect();
+    assert_eq!(nums, [1, 2]);
+    assert!(merge(headnode0_dead()).zk_servers.is_empty(), "nobody says");
+}

@@ -24,6 +24,12 @@ pub fn new_instance(run: Uuid, lost: Uuid) -> Uuid {
     Uuid::new_v5(&run, format!("instance/{lost}").as_bytes())
 }
 
+/// MAC of a new zone's NIC, for when no NAPI gives one: NAPI's own prefix, and three bytes that follow from run and zone.
+pub fn mac(run: Uuid, vm: Uuid, interface: &str) -> String {
+    let [a, b, c, ..] = *Uuid::new_v5(&run, format!("mac/{vm}/{interface}").as_bytes()).as_bytes();
+    format!("90:b8:d0:{a:02x}:{b:02x}:{c:02x}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -6,6 +6,7 @@
 pub mod catalogue;
 pub mod derive;
 pub mod payload;
+pub mod reservation;
 pub mod restore;
 
 pub use catalogue::{Catalogue, CatalogueError};

@@ -103,6 +103,26 @@ proptest! {
     }
 
     #[test]
+    fn no_address_is_given_twice_nor_one_that_somebody_has(inventory in datacenter(), reserved in 0..30_u8) {
+        let mut inventory = inventory;
+        inventory.instances.retain(|one| one.service != "napi" || one.server == Some(LOST));
+        inventory.reserved = without_napi(reserved).reserved;
+        let plan = plan_of(&inventory);
+        let mut given = BTreeSet::new();
+        for step in &plan.steps {
+            if let Verb::AddressAssign(with) = &step.verb {
+                let has = |one: &&documents::inventory::Instance| {
+                    one.uuid != with.vm && one.nics.iter().any(|nic| nic.ip == Some(with.ip))
+                };
+                prop_assert!(inventory.instances.iter().find(has).is_none(), "{}", step.id);
+                prop_assert!(given.insert(with.ip), "{}", step.id);
+            }
+            let takes = matches!(step.verb, Verb::AddressTake(_));
+            prop_assert!(!takes || !plan.refusals.is_empty(), "there is no NAPI to take it from: {}", step.id);
+        }
+    }
+
+    #[test]
     fn a_singleton_that_lives_is_never_doubled(inventory in datacenter()) {
         let plan = plan_of(&inventory);
         for service in ["cns", "imgapi"] {

@@ -50,9 +50,33 @@ pub fn parse(text: &str) -> Result<ResolvConf, ParseError> {
     Ok(conf)
 }
 
+/// The file with other nameservers, where the first one stood; all other lines stay as they are.
+pub fn with_nameservers(text: &str, nameservers: &[IpAddr]) -> String {
+    let is_nameserver = |line: &&str| line.split_whitespace().next() == Some("nameserver");
+    let new = nameservers.iter().map(|ip| format!("nameserver {ip}"));
+    let before = text.lines().take_while(|line| !is_nameserver(line));
+    let after = text.lines().skip_while(|line| !is_nameserver(line));
+    let kept = after.filter(|line| !is_nameserver(line));
+    let lines = before.map(str::to_owned).chain(new);
+    let lines: Vec<String> = lines.chain(kept.map(str::to_owned)).collect();
+    lines.join("\n") + "\n"
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn other_nameservers_take_the_place_of_the_old_ones_and_the_rest_stays() {
+        let text =
+            "domain a.example\nnameserver 10.99.99.11\noptions timeout:1\nnameserver 8.8.8.8\n";
+        let new = ["10.99.99.12", "8.8.8.8"].map(|ip| ip.parse().unwrap());
+        assert_eq!(
+            with_nameservers(text, &new),
+            "domain a.example\nnameserver 10.99.99.12\nnameserver 8.8.8.8\noptions timeout:1\n"
+        );
+        assert_eq!(with_nameservers("", &new[..1]), "nameserver 10.99.99.12\n");
+    }
 
     #[test]
     fn nameservers_keep_their_order() {

@@ -140,36 +140,36 @@ fn cnapi(endpoints: &Endpoints) -> Vec<Asked> {
 }
 
 fn networks(endpoints: &Endpoints) -> Vec<Asked> {
-    let napi = match endpoints.client("napi").map(Napi::new) {
-        Ok(napi) => napi,
-        Err(error) => {
-            return [Part::Networks, Part::Addresses]
-                .map(|part| single(part, "napi", Err(error.to_string())))
-                .to_vec();
-        }
-    };
-    let networks = whole(napi.list_networks(None));
-    // A NAPI that is silent is not waited for twice.
-    let addresses = match &networks {
-        Ok(_) => whole(napi.list_ips("admin")),
-        Err(why) => Err(why.clone()),
-    };
-    vec![
-        single(Part::Networks, "napi", networks.map(Value::Array)),
-        single(Part::Addresses, "napi", addresses.map(Value::Array)),
-    ]
+    let networks = endpoints
+        .client("napi")
+        .map(Napi::new)
+        .and_then(|napi| napi.list_networks(None));
+    vec![single(
+        Part::Networks,
+        "napi",
+        whole(networks).map(Value::Array),
+    )]
 }
 
+/// The zones' NICs, and the addresses of the networks that they are on.
 fn nics(endpoints: &Endpoints, zones: &Result<Vec<Uuid>, String>) -> Vec<Asked> {
+    let napi = || endpoints.client("napi").map(Napi::new);
     let nics = match zones {
         Err(why) => Err(format!("whose NICs to ask for is not known: {why}")),
-        Ok(zones) => endpoints
-            .client("napi")
-            .map(Napi::new)
+        Ok(zones) => napi()
             .and_then(|napi| endpoints::nics_of(&napi, zones))
             .map_err(|error| error.to_string()),
     };
-    vec![single(Part::Nics, "napi", nics.map(Value::Array))]
+    // A NAPI that is silent is not waited for twice.
+    let addresses = nics.clone().and_then(|nics| {
+        napi()
+            .and_then(|napi| endpoints::addresses_of(&napi, &nics))
+            .map_err(|error| error.to_string())
+    });
+    vec![
+        single(Part::Nics, "napi", nics.map(Value::Array)),
+        single(Part::Addresses, "napi", addresses.map(Value::Array)),
+    ]
 }
 
 /// All records, or why not: a list with entries that can't be read is not whole.

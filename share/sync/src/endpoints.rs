@@ -40,6 +40,21 @@ pub fn as_sent<T: Serialize>(listed: &Listed<T>) -> Vec<Value> {
         .collect()
 }
 
+/// The used and reserved addresses of the networks that these NICs are on.
+pub fn addresses_of(napi: &Napi, nics: &[Value]) -> Result<Vec<Value>, ApiError> {
+    let mut networks: Vec<&str> = nics
+        .iter()
+        .filter_map(|nic| nic["network_uuid"].as_str())
+        .collect();
+    networks.sort_unstable();
+    networks.dedup();
+    let mut addresses = Vec::new();
+    for network in networks {
+        addresses.extend(as_sent(&napi.list_ips(network)?));
+    }
+    Ok(addresses)
+}
+
 /// The NICs of these zones, asked for a few dozen at a time, as a URL has an end.
 pub fn nics_of(napi: &Napi, zones: &[Uuid]) -> Result<Vec<Value>, ApiError> {
     let mut nics = Vec::new();

@@ -15,7 +15,8 @@ use crate::http;
 use crate::lab::Lab;
 use crate::model::HostState;
 
-/// Services whose members rejoin when their headnode comes back: their records on a dead server are no lie.
+/// Services whose members rejoin when their headnode comes back: their records on a dead server are no lie, until the server is
+/// given up for good.
 const CLUSTERS: [&str; 3] = ["binder", "manatee", "moray"];
 
 /// A zone as the machine itself has it.
@@ -38,11 +39,12 @@ struct Machines {
     registered: BTreeMap<String, BTreeSet<Ipv4Addr>>,
     binders: Vec<Ipv4Addr>,
     domain: String,
+    given_up: Vec<String>,
 }
 
-/// Every disagreement, as a sentence. Empty is good.
-pub fn check(lab: &Arc<Lab>) -> Vec<String> {
-    let machines = machines(lab);
+/// Every disagreement, as a sentence. Empty is good. Of hosts that are given up no member of a cluster may be left either.
+pub fn check(lab: &Arc<Lab>, given_up: &[String]) -> Vec<String> {
+    let machines = machines(lab, given_up);
     let mut found = Vec::new();
     let vms = ask(&machines, "vmapi", "/vms?limit=1000", &mut found);
     let instances = ask(&machines, "sapi", "/instances", &mut found);
@@ -65,7 +67,7 @@ pub fn check(lab: &Arc<Lab>) -> Vec<String> {
     found
 }
 
-fn machines(lab: &Lab) -> Machines {
+fn machines(lab: &Lab, given_up: &[String]) -> Machines {
     let dc = lab.dc();
     let mut core = BTreeMap::new();
     for host in dc.hosts.values() {
@@ -118,6 +120,7 @@ fn machines(lab: &Lab) -> Machines {
             .filter_map(|(_, vm)| vm.admin_ip())
             .collect(),
         domain: format!("{}.{}", dc.name, dc.dns_domain),
+        given_up: given_up.to_vec(),
     }
 }
 
@@ -160,6 +163,15 @@ impl Machines {
 
     /// True for a record of a cluster member that went down with its host.
     fn down_member(&self, vm: Uuid) -> bool {
+        self.is_down_member(vm)
+            && self
+                .core
+                .get(&vm)
+                .is_some_and(|zone| !self.given_up.contains(&zone.host))
+    }
+
+    /// Its addresses stay its own, given up or not: nobody else may be given them while it may come back.
+    fn is_down_member(&self, vm: Uuid) -> bool {
         self.core
             .get(&vm)
             .is_some_and(|zone| !zone.host_is_up && CLUSTERS.contains(&zone.role.as_str()))
@@ -261,7 +273,7 @@ fn compare_napi(machines: &Machines, nics: &[Value], found: &mut Vec<String>) {
         let Some(zone) = machines.core.get(&owner) else {
             continue;
         };
-        if !zone.host_is_up && !machines.down_member(owner) {
+        if !zone.host_is_up && !machines.is_down_member(owner) {
             found.push(format!(
                 "NAPI keeps {ip} for {}, which is lost",
                 machines.name(owner)

@@ -137,6 +137,9 @@ struct Up {
     /// Headnodes to begin with; the first two hold all services
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(2..=9))]
     headnodes: u8,
+    /// One instance of every service on headnode0, and nothing but cluster members on the others
+    #[arg(long)]
+    all_on_first: bool,
     /// Stage a release build
     #[arg(long)]
     release: bool,
@@ -245,6 +248,7 @@ fn bring_up(up: Up) -> Result<u8> {
     let options = Options {
         timings,
         headnodes: up.headnodes.into(),
+        all_on_first: up.all_on_first,
         keep: up.keep,
         ..Options::new(dir, install)
     };

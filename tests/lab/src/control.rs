@@ -48,7 +48,11 @@ enum Verb {
     /// Every call that was served.
     Log,
     /// Whether SAPI, VMAPI, NAPI, CNAPI, DNS and the machines agree.
-    Check,
+    Check {
+        /// Hosts of which nothing may be left in anybody's records.
+        #[serde(default)]
+        given_up: Vec<String>,
+    },
     /// What a service answers at its name.
     Fetch {
         service: String,
@@ -147,7 +151,9 @@ fn obey(lab: &Arc<Lab>, verb: Verb) -> Result<Value> {
             return Ok(json!(lab.kill.tally().ok_or_else(none)?));
         }
         Verb::Status => return Ok(status(lab)),
-        Verb::Check => return Ok(json!({ "inconsistencies": checker::check(lab) })),
+        Verb::Check { given_up } => {
+            return Ok(json!({ "inconsistencies": checker::check(lab, &given_up) }));
+        }
         Verb::Log => return Ok(json!({ "calls": calls(lab)? })),
         Verb::Fetch { service, path } => return Ok(fetch(lab, &service, &path)),
         Verb::Stop => (),
@@ -158,10 +164,12 @@ fn obey(lab: &Arc<Lab>, verb: Verb) -> Result<Value> {
 fn status(lab: &Lab) -> Value {
     let dc = lab.dc();
     let hosts = dc.hosts.values().map(|host| {
-        let zones = host
-            .vms
-            .values()
-            .map(|vm| json!({ "alias": vm.alias(), "state": vm.state }));
+        let zones = host.vms.values().map(|vm| {
+            let set_up = lab
+                .zone_root(&host.name, vm.uuid)
+                .join("var/svc/setup_complete");
+            json!({ "alias": vm.alias(), "state": vm.state, "set_up": set_up.exists() })
+        });
         json!({
             "host": host.name,
             "admin_ip": host.admin_ip.to_string(),

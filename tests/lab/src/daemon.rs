@@ -27,6 +27,7 @@ use crate::{agents, checker, control, host, host_root, namespace, physics, world
 pub struct Settings {
     pub timings: Timings,
     pub headnodes: usize,
+    pub all_on_first: bool,
     /// True to become root of a user namespace, false to be root already.
     pub user_namespace: bool,
     /// True when the daemon ends with whoever holds its standard input open.
@@ -104,6 +105,7 @@ fn bring_up(dir: &Path) -> Result<Arc<Lab>> {
     let log = CallLog::create(&call_log(dir)).attempted("creating the call log")?;
     let dc = world::build(&WorldSpec {
         headnodes: settings.headnodes,
+        all_on_first: settings.all_on_first,
     });
     let lab = Arc::new(Lab::new(dir.to_owned(), timings, log, dc));
     let hosts: Vec<String> = lab.dc().hosts.keys().cloned().collect();
@@ -125,7 +127,7 @@ fn bring_up(dir: &Path) -> Result<Arc<Lab>> {
 fn wait_until_consistent(lab: &Arc<Lab>) -> Result<()> {
     let patience = Instant::now() + Duration::from_secs(30);
     loop {
-        let found = checker::check(lab);
+        let found = checker::check(lab, &[]);
         if found.is_empty() {
             return Ok(());
         }

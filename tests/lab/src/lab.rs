@@ -104,8 +104,16 @@ impl Lab {
             .join(path.strip_prefix("/").unwrap_or(path))
     }
 
-    /// The host's USB key, which is not mounted while it runs.
+    /// The host's USB key, mounted or not.
     pub fn key(&self, host: &str) -> PathBuf {
+        let mounted = self.host_path(host, "/mnt/usbkey");
+        match mounted.exists() {
+            true => mounted,
+            false => self.unmounted_key(host),
+        }
+    }
+
+    pub fn unmounted_key(&self, host: &str) -> PathBuf {
         self.dir.join("hosts").join(host).join("key")
     }
 

@@ -24,6 +24,8 @@ pub struct Options {
     pub dir: PathBuf,
     pub timings: Timings,
     pub headnodes: usize,
+    /// headnode0 has one instance of every service.
+    pub all_on_first: bool,
     /// The staged product.
     pub install: PathBuf,
     /// True to leave the folder when the lab goes down.
@@ -36,6 +38,7 @@ impl Options {
             dir,
             timings: Timings::default(),
             headnodes: 3,
+            all_on_first: false,
             install,
             keep: false,
         }
@@ -185,6 +188,7 @@ fn attempt(options: &Options, tied: bool, user_namespace: bool) -> Result<(Repor
     let settings = Settings {
         timings: options.timings,
         headnodes: options.headnodes,
+        all_on_first: options.all_on_first,
         user_namespace,
         tied,
         keep: options.keep,

@@ -85,7 +85,7 @@ pub fn open(lab: &Arc<Lab>, host: &str, vm: Uuid) -> io::Result<()> {
             names(lab, host, vm),
         )?),
         role => match answering(lab, host, vm, role) {
-            Some(answer) => Open::Api(http::serve(SocketAddr::new(ip, 80), answer)?),
+            Some(answer) => Open::Api(http::serve(SocketAddr::new(ip, port(role)), answer)?),
             None => return Ok(()),
         },
     };
@@ -147,20 +147,30 @@ pub fn answering(
     })
 }
 
+/// Where a role's API listens.
+fn port(role: &str) -> u16 {
+    match role {
+        "prometheus" => 9090,
+        _ => 80,
+    }
+}
+
 /// True when the API of this role answers this method on this path.
 pub fn supports(role: &str, method: &str, path: &str) -> bool {
     service(role).is_some_and(|service| service.routes(method, path))
 }
 
 /// Every API of the lab, by the role of the zones that it runs in.
-static SERVICES: [(&str, &Service); 11] = [
+static SERVICES: [(&str, &Service); 13] = [
     ("amon", &other::AMON),
     ("cloudapi", &cloudapi::SERVICE),
     ("cnapi", &cnapi::SERVICE),
+    ("cns", &other::CNS),
     ("fwapi", &other::FWAPI),
     ("imgapi", &imgapi::SERVICE),
     ("napi", &napi::SERVICE),
     ("papi", &papi::SERVICE),
+    ("prometheus", &other::PROMETHEUS),
     ("sapi", &sapi::SERVICE),
     ("vmapi", &vmapi::SERVICE),
     ("volapi", &other::VOLAPI),

@@ -125,7 +125,8 @@ fn health_checks() -> BTreeSet<String> {
                 let url = health["argv"]
                     .as_array()
                     .and_then(|words| words.last()?.as_str());
-                url.and_then(|url| Some(&url[url.rfind('/')?..]))
+                // Behind `http://`, the server's name.
+                url.and_then(|url| url.match_indices('/').nth(2).map(|(at, _)| &url[at..]))
             }
             _ => None,
         };

@@ -2,6 +2,7 @@
 // If a copy of the MPL was not distributed with this file, You can obtain one at https://mozilla.org/MPL/2.0/.
 //! Addresses in NAPI: taken for a zone that is not made yet, released with one that is lost.
 
+use std::net::IpAddr;
 use std::thread;
 use std::time::Duration;
 
@@ -39,6 +40,9 @@ impl Deed for AddressTake {
                     "nic".to_owned(),
                     Value::Object(as_vmadm_takes_it(self, &nic)?),
                 );
+                if let Some(ip) = nic.ip {
+                    outputs.insert("url".to_owned(), url_of(ip));
+                }
                 Look::Done(outputs)
             }
             None => Look::Ready,
@@ -85,6 +89,14 @@ impl Deed for AddressTake {
         }
         context.world.napi()?.delete_nic(&nic.mac)?;
         Ok(Undone::Back(format!("released NIC {}", nic.mac)))
+    }
+}
+
+/// Output `url` of an address: what is set where something is found by address, and not by name.
+pub(super) fn url_of(ip: IpAddr) -> Value {
+    match ip {
+        IpAddr::V4(v4) => json!(format!("http://{v4}")),
+        IpAddr::V6(v6) => json!(format!("http://[{v6}]")),
     }
 }
 

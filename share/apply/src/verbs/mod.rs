@@ -5,7 +5,10 @@
 mod address;
 mod check;
 mod dataset;
+mod headnode;
+mod metadata;
 mod record;
+mod reserved;
 mod vm;
 mod wait;
 mod zone;
@@ -21,6 +24,8 @@ pub fn deed(verb: &Verb) -> &dyn Deed {
         Verb::CheckImage(with) => with,
         Verb::CheckZone(with) => with,
         Verb::AddressTake(with) => with,
+        Verb::AddressAssign(with) => with,
+        Verb::AddressRegister(with) => with,
         Verb::AddressRelease(with) => with,
         Verb::RecordPut(with) => with,
         Verb::RecordDelete(with) => with,
@@ -32,5 +37,9 @@ pub fn deed(verb: &Verb) -> &dyn Deed {
         Verb::WaitName(with) => with,
         Verb::WaitListed(with) => with,
         Verb::VmRetire(with) => with,
+        Verb::ResolversSet(with) => with,
+        Verb::NetworkResolvers(with) => with,
+        Verb::ConfigSet(with) => with,
+        Verb::MetadataSet(with) => with,
     }
 }

@@ -27,6 +27,8 @@ pub fn merge(raw: RawFacts) -> Inventory {
     let services = world::services(&raw);
     let images = world::images(&raw);
     let restore_points = points::existing(&raw, &mut warnings);
+    let reserved = world::reserved(&raw, dc.sapi_app);
+    let zk_servers = world::zk_servers(&raw);
     let mut sources = raw.sources;
     sources.sort_by(|a, b| a.name.cmp(&b.name));
     warnings.sort();
@@ -44,6 +46,8 @@ pub fn merge(raw: RawFacts) -> Inventory {
         networks,
         images,
         restore_points,
+        reserved,
+        zk_servers,
         fences: Vec::new(),
         warnings,
         rest: Map::new(),

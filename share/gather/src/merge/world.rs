@@ -5,7 +5,9 @@
 use std::collections::BTreeMap;
 
 use documents::Uuid;
-use documents::inventory::{Image, Learnt, Network, Service};
+use documents::inventory::{
+    Image, Learnt, Network, ReservedAddress, Service, ZkServer, holder_of_reserved,
+};
 use documents::restore_data::Part;
 use serde_json::Value;
 
@@ -45,6 +47,10 @@ pub fn networks(raw: &RawFacts, warnings: &mut Vec<String>) -> Vec<Network> {
                 name: record::text(&record["name"]).unwrap_or_default(),
                 nic_tag: record::text(&record["nic_tag"]).unwrap_or_default(),
                 subnet: record::text(&record["subnet"]).unwrap_or_default(),
+                netmask: record::address(&record["netmask"]),
+                vlan_id: number(&record["vlan_id"]).unwrap_or_default(),
+                gateway: record::address(&record["gateway"]),
+                mtu: number(&record["mtu"]),
                 resolvers: record::addresses(&record["resolvers"]),
                 learnt,
             });
@@ -56,6 +62,58 @@ pub fn networks(raw: &RawFacts, warnings: &mut Vec<String>) -> Vec<Network> {
         .collect();
     networks.sort_by(|a, b| (&a.name, a.uuid).cmp(&(&b.name, b.uuid)));
     networks
+}
+
+/// A number that fits.
+fn number<T: TryFrom<u64>>(value: &Value) -> Option<T> {
+    value.as_u64()?.try_into().ok()
+}
+
+/// Addresses that belong to nobody but the restore to come.
+pub fn reserved(raw: &RawFacts, sapi_app: Option<Uuid>) -> Vec<ReservedAddress> {
+    let Some(holder) = sapi_app.map(holder_of_reserved) else {
+        return Vec::new();
+    };
+    let records = match &raw.napi {
+        Some(napi) => {
+            let learnt = Learnt::new(&napi.from, napi.at);
+            let addresses = napi.what.addresses.iter();
+            addresses.map(|record| (learnt.clone(), record)).collect()
+        }
+        None => kept(raw, Part::Addresses),
+    };
+    let mut reserved: Vec<ReservedAddress> = records
+        .into_iter()
+        .filter(|(_, record)| record::uuid(record, "belongs_to_uuid") == Some(holder))
+        .filter_map(|(learnt, record)| {
+            Some(ReservedAddress {
+                network: record::uuid(record, "network_uuid")?,
+                ip: record::address(&record["ip"])?,
+                learnt,
+            })
+        })
+        .collect();
+    reserved.sort_by_key(|one| (one.network, one.ip));
+    reserved
+}
+
+/// `ZK_SERVERS` of SAPI's application.
+pub fn zk_servers(raw: &RawFacts) -> Vec<ZkServer> {
+    let live = raw.sapi.as_ref().map(|sapi| &sapi.what.zk_servers);
+    let newest = raw.kept_newest_first();
+    let kept = newest
+        .iter()
+        .flat_map(|kept| kept.part(Part::SapiApplication))
+        .map(|file| &file.content["metadata"]["ZK_SERVERS"]);
+    let listed = live.into_iter().chain(kept).find_map(Value::as_array);
+    let servers = listed.into_iter().flatten().filter_map(|server| {
+        Some(ZkServer {
+            host: record::address(&server["host"])?,
+            port: number(&server["port"]).unwrap_or(2181),
+            num: server["num"].as_u64()?,
+        })
+    });
+    servers.collect()
 }
 
 /// SAPI's services that are zones.

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use documents::inventory::holder_of_reserved;
 use documents::restore_data::{GenerationDc, Part};
 use documents::{Digest, SecretRef, Timestamp, Uuid};
 use gather::facts::{ConfigFacts, Heard, Kept, KeptFile, Machine, NapiFacts, RawFacts, SapiFacts};
@@ -63,6 +64,10 @@ pub fn sapi(instances: Vec<Value>) -> Heard<SapiFacts> {
             application: Some(APP),
             services: services.into_iter().chain([agent]).collect(),
             instances,
+            zk_servers: json!([
+                {"host": "10.99.99.11", "port": 2181, "num": 1},
+                {"host": "10.99.99.12", "port": 2181, "num": 2, "last": true},
+            ]),
         },
     }
 }
@@ -73,6 +78,19 @@ pub fn vmapi(vms: Vec<Value>) -> Heard<Vec<Value>> {
         at: at(10),
         what: vms,
     }
+}
+
+/// One that was reserved for recovery, one that somebody else reserved, one in use.
+pub fn addresses() -> Vec<Value> {
+    let held = |ip: &str, by: Uuid| {
+        json!({"ip": ip, "network_uuid": service("admin"), "reserved": true, "free": false,
+               "belongs_to_type": "other", "belongs_to_uuid": by})
+    };
+    vec![
+        held("10.99.99.199", holder_of_reserved(APP)),
+        held("10.99.99.2", service("somebody")),
+        json!({"ip": "10.99.99.7", "network_uuid": service("admin"), "reserved": false, "free": false}),
+    ]
 }
 
 pub fn napi(nics: Vec<Value>) -> Heard<NapiFacts> {
@@ -86,6 +104,7 @@ pub fn napi(nics: Vec<Value>) -> Heard<NapiFacts> {
         what: NapiFacts {
             networks: vec![network("admin", false), network("a fabric", true)],
             nics,
+            addresses: addresses(),
         },
     }
 }

@@ -127,6 +127,38 @@ impl<'a> World<'a> {
             .and_then(|nic| nic.ip)
     }
 
+    /// The address that a zone which is there already has on a network.
+    pub fn address_of(&self, vm: Uuid, network: Uuid) -> Option<IpAddr> {
+        let zone = self.inventory.instances.iter().find(|one| one.uuid == vm)?;
+        let mut nics = zone.nics.iter();
+        nics.find(|nic| self.network_of(nic) == Some(network))?.ip
+    }
+
+    /// Headnodes that live and can be worked on: the target, and those that answered by ssh.
+    pub fn headnodes(&self) -> Vec<&'a Server> {
+        let servers = self.inventory.servers.iter();
+        let lives = |server: &&Server| {
+            server.headnode
+                && !self.is_lost(Some(server.uuid))
+                && (server.uuid == self.goal.on || server.answers == Some(true))
+        };
+        let mut all: Vec<&Server> = servers.filter(lives).collect();
+        all.sort_by_key(|server| (server.uuid != self.goal.on, &server.hostname));
+        all
+    }
+
+    /// Addresses of binders that are lost.
+    pub fn lost_resolvers(&self) -> Vec<IpAddr> {
+        let lost = self.lost_instances().filter(|one| one.service == "binder");
+        let mut addresses: Vec<IpAddr> = lost.filter_map(|one| self.admin_ip(one)).collect();
+        addresses.sort();
+        addresses
+    }
+
+    pub fn network(&self, uuid: Uuid) -> Option<&'a Network> {
+        self.inventory.networks.iter().find(|one| one.uuid == uuid)
+    }
+
     /// The network of a NIC: its own word, else the only network on its tag.
     pub fn network_of(&self, nic: &Nic) -> Option<Uuid> {
         if nic.network.is_some() {

@@ -7,12 +7,13 @@ use documents::plan::Refusal;
 use documents::{Inventory, Plan};
 
 use super::RestoreOptions;
+use super::addresses::Addresses;
 use super::facts::World;
 use super::select::{Replacement, Selection};
 
 pub const ACCEPT_OLD_DATA: &str = "--accept-old-data";
 
-fn refuse(plan: &mut Plan, service: &str, text: String, accepted_by: Option<&str>) {
+pub fn refuse(plan: &mut Plan, service: &str, text: String, accepted_by: Option<&str>) {
     plan.refusals.push(Refusal {
         service: service.to_owned(),
         text,
@@ -113,11 +114,37 @@ pub fn service(
     restore_data(world, replacement, options, plan);
     needs(world, selection, replacement, plan);
     target(world, replacement, plan);
-    if world.survivors("napi").is_empty() {
-        let text = "no NAPI lives that could give the new zone an address; restoring from reserved addresses is not \
-                    built yet, so bring NAPI back first"
-            .to_owned();
-        refuse(plan, service, text, None);
+}
+
+/// Enough addresses for all that is restored, where NAPI can give none.
+pub fn addresses(world: &World<'_>, addresses: &Addresses, plan: &mut Plan) {
+    let Addresses::Reserved { short, .. } = addresses else {
+        return;
+    };
+    for (network, (needed, there)) in short {
+        let name = world
+            .network(*network)
+            .map_or_else(|| network.to_string(), |network| network.name.clone());
+        let text = format!(
+            "no NAPI lives to give addresses, {needed} are needed on the network {name}, and {there} are reserved for \
+             recovery there (`triton-svc-restore reserve` does that while NAPI lives); bring NAPI back first by hand, or \
+             restore fewer services"
+        );
+        refuse(plan, "dc", text, None);
+    }
+    for network in &world.inventory.networks {
+        let is_used = world
+            .inventory
+            .reserved
+            .iter()
+            .any(|one| one.network == network.uuid);
+        if is_used && network.netmask.is_none() {
+            let text = format!(
+                "nothing says the netmask of the network {}: no zone can be given an address on it",
+                network.name
+            );
+            refuse(plan, "dc", text, None);
+        }
     }
 }
 

@@ -2,12 +2,16 @@
 // If a copy of the MPL was not distributed with this file, You can obtain one at https://mozilla.org/MPL/2.0/.
 //! Planning a restore: a headnode is lost; which of its services come back, where, from what, in which order.
 
+mod addresses;
 mod facts;
 mod guards;
+mod headnodes;
+mod members;
 mod notices;
 mod replace;
 mod select;
 mod steps;
+mod true_up;
 
 use std::collections::BTreeSet;
 
@@ -17,6 +21,7 @@ use documents::plan::{Goal, KIND, PlanDc, RestoreGoal};
 use documents::{Digest, Inventory, Plan, Uuid};
 
 use crate::{Catalogue, PlanError, derive};
+use addresses::Addresses;
 use facts::World;
 use select::Selection;
 
@@ -69,11 +74,26 @@ pub fn plan_restore(
     guards::unplannable(&selection, &mut plan);
     notices::left_alone(&world, &selection, &mut plan);
     if !selection.replace.is_empty() {
+        let addresses = Addresses::of(&world, &selection);
+        guards::addresses(&world, &addresses, &mut plan);
         plan.steps.extend(steps::silence(&world));
+        plan.steps.extend(headnodes::resolvers(&world));
         for replacement in selection.in_order(&world) {
             guards::service(&world, &selection, replacement, options, &mut plan);
-            replace::one(&world, &selection, replacement, plugins, &mut plan);
+            replace::one(
+                &world,
+                &selection,
+                replacement,
+                &addresses,
+                plugins,
+                &mut plan,
+            );
         }
+        if options.services.is_empty() {
+            members::retire(&world, &selection, &mut plan);
+        }
+        true_up::all(&world, &selection, &mut plan);
+        notices::dead_headnodes(&world, &mut plan);
     }
     plan.refusals.retain(|refusal| {
         refusal

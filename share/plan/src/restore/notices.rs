@@ -64,6 +64,31 @@ pub fn left_alone(world: &World<'_>, selection: &Selection<'_>, plan: &mut Plan)
     }
 }
 
+/// What the dead headnode was to others besides its zones.
+pub fn dead_headnodes(world: &World<'_>, plan: &mut Plan) {
+    for uuid in &world.goal.lost {
+        let Some(server) = world.inventory.server_by_uuid(*uuid) else {
+            continue;
+        };
+        if !server.headnode {
+            continue;
+        }
+        let name = &server.hostname;
+        let text = format!(
+            "CNAPI asks the first server that it calls a headnode for platforms, which may be {name}: while its record is \
+             there, listing and assigning platforms can hang. When it is given up for good: sdc-cnapi /servers/{uuid} -X DELETE"
+        );
+        notice(plan, Level::Must, "cnapi", text);
+        if let Some(ip) = server.admin_ip {
+            let text = format!(
+                "compute nodes set their clocks by {ip}, which was {name}'s: put a live headnode's address into ntp_hosts of \
+                 /usbkey/extra/joysetup/node.config and of each compute node's /opt/smartdc/config/node.config"
+            );
+            notice(plan, Level::Must, "dc", text);
+        }
+    }
+}
+
 /// What concerns one replaced service.
 pub fn service(world: &World<'_>, replacement: &Replacement<'_>, row: &Row, plan: &mut Plan) {
     let service = replacement.service;

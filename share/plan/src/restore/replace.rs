@@ -6,6 +6,7 @@ use contract::{ExtraStep, NewInstance, Plugins, RestoreAdvice, RestoreFacts};
 use documents::Plan;
 use documents::plan::{Refusal, StepId};
 
+use super::addresses::Addresses;
 use super::facts::World;
 use super::notices;
 use super::select::{Replacement, Selection};
@@ -15,6 +16,7 @@ pub fn one(
     world: &World<'_>,
     selection: &Selection<'_>,
     replacement: &Replacement<'_>,
+    addresses: &Addresses,
     plugins: &dyn Plugins,
     plan: &mut Plan,
 ) {
@@ -37,7 +39,7 @@ pub fn one(
         builder.image(image);
     }
     if let Some(owner) = world.inventory.dc.admin_owner {
-        builder.addresses(owner);
+        builder.addresses(owner, addresses);
     }
     if let (Some(moray), Some(service), true) = (
         &moray,
@@ -56,7 +58,15 @@ pub fn one(
     builder.named();
     let vmapi = answering_service(selection, "vmapi", replacement);
     builder.listed(vmapi);
-    builder.retire(moray.filter(|_| row.first_boot_fetches_config), server);
+    let napi = answering_service(selection, "napi", replacement);
+    if let Some(owner) = world.inventory.dc.admin_owner {
+        builder.registered(owner, addresses, &napi);
+    }
+    builder.retire(
+        moray.filter(|_| row.first_boot_fetches_config),
+        server,
+        &napi,
+    );
     place_extra_steps(&mut builder, advice.steps, plan);
 
     notices::service(world, replacement, row, plan);
@@ -84,7 +94,7 @@ fn answering(
     steps
 }
 
-fn answering_in(world: &World<'_>, selection: &Selection<'_>, service: &str) -> Vec<StepId> {
+pub fn answering_in(world: &World<'_>, selection: &Selection<'_>, service: &str) -> Vec<StepId> {
     let last = match world.row(service) {
         Some(row) if row.registered => "named",
         _ => "healthy",

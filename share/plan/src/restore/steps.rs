@@ -8,16 +8,18 @@ use contract::Row;
 use documents::inventory::Nic;
 use documents::plan::{Step, StepId};
 use documents::verb::{
-    AddressRelease, AddressTake, CheckImage, CheckSilent, Composed, DatasetAttach, Expects,
-    MorayZone, RecordDelete, RecordPut, VmRetire, WaitHealthy, WaitListed, WaitName, WaitSetup,
-    ZoneCreate, ZoneStart,
+    AddressAssign, AddressRegister, AddressRelease, AddressTake, CheckImage, CheckSilent, Composed,
+    DatasetAttach, Expects, MorayZone, RecordDelete, RecordPut, VmRetire, WaitHealthy, WaitListed,
+    WaitName, WaitSetup, ZoneCreate, ZoneStart,
 };
 use documents::{Uuid, Verb};
 use serde_json::{Map, Value, json};
 
+use super::addresses::Addresses;
 use super::facts::World;
+use super::headnodes::resolvers_id;
 use super::select::Replacement;
-use crate::payload;
+use crate::{derive, payload};
 
 /// Seconds. headnode.sh gives a setup 180 s on an idle machine; a restore starts many at once.
 const SETUP_TIMEOUT: u64 = 900;
@@ -27,7 +29,7 @@ const NAME_TIMEOUT: u64 = 360;
 const LISTED_TIMEOUT: u64 = 600;
 
 /// SAPI's bucket of instance records.
-const INSTANCES: &str = "sapi_instances";
+pub const INSTANCES: &str = "sapi_instances";
 
 /// The steps of one replacement under construction.
 pub struct Builder<'a, 'w> {
@@ -96,29 +98,93 @@ impl Builder<'_, '_> {
     }
 
     /// One address per NIC. The steps are named after the NIC's interface.
-    pub fn addresses(&mut self, owner: Uuid) {
+    pub fn addresses(&mut self, owner: Uuid, addresses: &Addresses) {
+        let alias = self.replacement.alias.clone();
         for (interface, nic) in nics(self.replacement) {
             let Some(network) = self.world.network_of(nic) else {
                 continue;
             };
-            let row_nic = self.row.nics.iter().find(|n| n.tag == nic.nic_tag);
-            let mut properties = nic.properties.clone();
-            properties.extend(row_nic.map(|n| n.properties.clone()).unwrap_or_default());
-            let verb = Verb::AddressTake(AddressTake {
-                network,
-                owner,
-                vm: self.replacement.new,
-                interface: interface.clone(),
-                primary: nic.primary,
-                properties,
-            });
-            let why = format!(
-                "take an address on {} for {}",
-                nic.nic_tag, self.replacement.alias
-            );
+            let given = addresses.given(self.replacement.new, &interface);
+            let (verb, why) = match given {
+                Some(ip) => {
+                    let assigned = self.assigned(&interface, nic, network, ip);
+                    let why = format!("{alias} gets {ip}, which was reserved for this");
+                    (assigned, why)
+                }
+                None => {
+                    let taken = AddressTake {
+                        network,
+                        owner,
+                        vm: self.replacement.new,
+                        interface: interface.clone(),
+                        primary: nic.primary,
+                        properties: self.properties(nic),
+                    };
+                    let why = format!("take an address on {} for {alias}", nic.nic_tag);
+                    (Some(Verb::AddressTake(taken)), why)
+                }
+            };
+            let Some(verb) = verb else { continue };
             let needs = silence_ids(self.world);
             self.push(
                 &address_step(&interface),
+                verb,
+                Expects::default(),
+                needs,
+                why,
+            );
+        }
+    }
+
+    fn properties(&self, nic: &Nic) -> Map<String, Value> {
+        let row_nic = self.row.nics.iter().find(|n| n.tag == nic.nic_tag);
+        let mut properties = nic.properties.clone();
+        properties.extend(row_nic.map(|n| n.properties.clone()).unwrap_or_default());
+        properties
+    }
+
+    /// A NIC with a reserved address; none where the network is not known well enough, which is refused elsewhere.
+    fn assigned(&self, interface: &str, nic: &Nic, network: Uuid, ip: IpAddr) -> Option<Verb> {
+        let network = self.world.network(network)?;
+        let vm = self.replacement.new;
+        Some(Verb::AddressAssign(AddressAssign {
+            vm,
+            network: network.uuid,
+            ip,
+            mac: derive::mac(self.world.run, vm, interface),
+            netmask: network.netmask?,
+            nic_tag: nic.nic_tag.clone(),
+            vlan_id: network.vlan_id,
+            gateway: network.gateway,
+            mtu: network.mtu,
+            interface: interface.to_owned(),
+            primary: nic.primary,
+            properties: self.properties(nic),
+        }))
+    }
+
+    /// NAPI learns of reserved addresses once it is back; net-agent may be faster.
+    pub fn registered(&mut self, owner: Uuid, addresses: &Addresses, napi: &[StepId]) {
+        let vm = self.replacement.new;
+        for (interface, nic) in nics(self.replacement) {
+            let network = self.world.network_of(nic);
+            let given = addresses.given(vm, &interface);
+            let (Some(network), Some(ip)) = (network, given) else {
+                continue;
+            };
+            let verb = Verb::AddressRegister(AddressRegister {
+                vm,
+                owner,
+                network,
+                ip,
+                mac: derive::mac(self.world.run, vm, &interface),
+                primary: nic.primary,
+            });
+            let why = format!("NAPI must know that {ip} is {}'s", self.replacement.alias);
+            let mut needs = self.ids(&["start"]);
+            needs.extend_from_slice(napi);
+            self.push(
+                &format!("register-{interface}"),
                 verb,
                 Expects::default(),
                 needs,
@@ -243,6 +309,7 @@ impl Builder<'_, '_> {
     pub fn start(&mut self, others: Vec<StepId>) {
         let mut needs = self.ids(&["create", "attach", "record"]);
         needs.extend(others);
+        needs.extend(resolvers_id(self.world, self.world.goal.on));
         let expects = Expects {
             state: Some("stopped".to_owned()),
             ..Expects::default()
@@ -336,7 +403,7 @@ impl Builder<'_, '_> {
     }
 
     /// The truth about the lost zone: SAPI, VMAPI and NAPI forget it, its data stays in restore data.
-    pub fn retire(&mut self, through: Option<MorayZone>, server: Uuid) {
+    pub fn retire(&mut self, through: Option<MorayZone>, server: Uuid, napi: &[StepId]) {
         let lost = self.replacement.lost;
         let old = self.old();
         if let Some(through) = through {
@@ -370,19 +437,17 @@ impl Builder<'_, '_> {
                 vm: lost.uuid,
             });
             let why = format!("{old}'s NIC on {} goes with it", nic.nic_tag);
-            self.push(
-                &name,
-                verb,
-                Expects::default(),
-                self.ids(&["retire-vm"]),
-                why,
-            );
+            let mut needs = self.ids(&["retire-vm"]);
+            needs.extend_from_slice(napi);
+            self.push(&name, verb, Expects::default(), needs, why);
         }
     }
 }
 
 /// The lost zone's NICs with the interface each gets: its old one, or the next.
-fn nics<'a>(replacement: &'a Replacement<'_>) -> impl Iterator<Item = (String, &'a Nic)> + use<'a> {
+pub fn nics<'a>(
+    replacement: &'a Replacement<'_>,
+) -> impl Iterator<Item = (String, &'a Nic)> + use<'a> {
     replacement
         .lost
         .nics
@@ -398,7 +463,7 @@ fn nics<'a>(replacement: &'a Replacement<'_>) -> impl Iterator<Item = (String, &
         })
 }
 
-fn address_step(interface: &str) -> String {
+pub fn address_step(interface: &str) -> String {
     format!("address-{interface}")
 }
 
@@ -448,7 +513,7 @@ fn silence_id(hostname: &str) -> StepId {
     StepId(format!("{hostname}/silent"))
 }
 
-fn silence_ids(world: &World<'_>) -> Vec<StepId> {
+pub fn silence_ids(world: &World<'_>) -> Vec<StepId> {
     silence(world).into_iter().map(|step| step.id).collect()
 }
 

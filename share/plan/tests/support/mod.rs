@@ -7,8 +7,8 @@ use std::net::IpAddr;
 
 use contract::{InProcess, ServicePlugin};
 use documents::inventory::{
-    Datacenter, Image, Instance, Inventory, KIND, Learnt, Network, Nic, OtherVms, RestorePoint,
-    Server, Service,
+    Datacenter, Image, Instance, Inventory, KIND, Learnt, Network, Nic, OtherVms, ReservedAddress,
+    RestorePoint, Server, Service,
 };
 use documents::{Digest, SecretRef, Timestamp, Uuid};
 use plan::{Catalogue, RestoreOptions};
@@ -121,6 +121,10 @@ pub fn inventory() -> Inventory {
         name: name.to_owned(),
         nic_tag: name.to_owned(),
         subnet: subnet.to_owned(),
+        netmask: Some("255.255.255.0".parse().unwrap()),
+        vlan_id: 0,
+        gateway: None,
+        mtu: Some(1500),
         resolvers: Vec::new(),
         learnt: learnt(),
     };
@@ -172,10 +176,36 @@ pub fn inventory() -> Inventory {
             network(EXTERNAL, "external", "10.88.88.0/24"),
         ],
         restore_points: points,
+        reserved: Vec::new(),
+        zk_servers: Vec::new(),
         fences: Vec::new(),
         warnings: Vec::new(),
         rest: Default::default(),
     }
+}
+
+// Not every test needs it.
+#[allow(dead_code)]
+/// The same, with NAPI lost too, and so many addresses reserved on the admin network.
+pub fn without_napi(reserved: u8) -> Inventory {
+    let mut inventory = inventory();
+    let napi = inventory
+        .instances
+        .iter_mut()
+        .find(|one| one.service == "napi");
+    napi.unwrap().server = Some(LOST);
+    inventory.images.push(Image {
+        uuid: uuid("image napi"),
+        ..inventory.images[0].clone()
+    });
+    inventory.reserved = (0..reserved)
+        .map(|number| ReservedAddress {
+            network: ADMIN,
+            ip: format!("10.99.99.{}", 199 - number).parse().unwrap(),
+            learnt: learnt(),
+        })
+        .collect();
+    inventory
 }
 
 /// The catalogue that is installed.

@@ -3,9 +3,10 @@
 //! Files of a host. Paths are the platform's absolute ones and lie below the alternate root. Writes are atomic: a file is the
 //! old one or the new one, also after a power loss.
 
+use std::ffi::OsString;
 use std::fs::{self, DirBuilder, File, Permissions};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use super::failure::CommandError;
@@ -98,6 +99,33 @@ impl Host {
     ) -> Result<(), FileError> {
         let path = self.only_here("write", path)?;
         self.io("write", &path, replace(&path, bytes, mode))
+    }
+
+    /// Gives a file that is there another content, as a whole, with the mode and owner that it has.
+    pub fn rewrite(&self, path: impl AsRef<Path>, bytes: &[u8]) -> Result<(), FileError> {
+        let path = self.path(path);
+        if self.is_local() {
+            let mode = self.io("rewrite", &path, fs::metadata(&path))?.mode();
+            return self.io("rewrite", &path, replace(&path, bytes, mode & 0o7777));
+        }
+        let new = path.with_file_name(format!(
+            ".new-{}",
+            path.file_name().unwrap_or_default().to_string_lossy()
+        ));
+        let mut output = OsString::from("of=");
+        output.push(&new);
+        // The copy brings the mode, before anything that may be secret is in it.
+        let steps = [
+            Command::new("cp").args(["-p", "--"]).arg(&path).arg(&new),
+            Command::new("dd").arg(output).stdin(bytes),
+            Command::new("sync"),
+            Command::new("mv").args(["-f", "--"]).arg(&new).arg(&path),
+        ];
+        for step in &steps {
+            self.run_ok(step)
+                .map_err(|error| self.file_error("rewrite", &path, FileFailure::Command(error)))?;
+        }
+        Ok(())
     }
 
     /// Names in a folder, sorted.

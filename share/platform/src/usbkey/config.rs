@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::iter::Peekable;
+use std::ops::Range;
 use std::str::Chars;
 
 use crate::{Error, Host, ParseError};
@@ -64,25 +65,40 @@ pub fn config(host: &Host) -> Result<Config, Error> {
 /// ufds_admin_pw=exa\ mple
 /// ```
 pub fn parse_config(text: &str) -> Result<Config, ParseError> {
+    let entries = assignments(text)?.into_iter();
+    Ok(entries.map(|one| (one.key, one.value)).collect())
+}
+
+/// One assignment, and where its value stands in the text.
+pub(super) struct Assignment {
+    pub key: String,
+    pub value: String,
+    pub span: Range<usize>,
+}
+
+/// All of them, in their order.
+pub(super) fn assignments(text: &str) -> Result<Vec<Assignment>, ParseError> {
     let mut reader = Reader {
+        length: text.len(),
         chars: text.chars().peekable(),
         line: 1,
     };
-    let mut entries = BTreeMap::new();
-    while let Some((key, value)) = reader.assignment()? {
-        entries.insert(key, value);
+    let mut all = Vec::new();
+    while let Some(assignment) = reader.assignment()? {
+        all.push(assignment);
     }
-    Ok(Config(entries))
+    Ok(all)
 }
 
 struct Reader<'a> {
+    length: usize,
     chars: Peekable<Chars<'a>>,
     line: usize,
 }
 
 impl Reader<'_> {
     /// The next assignment, or `None` at the end. An error names the key and never the value.
-    fn assignment(&mut self) -> Result<Option<(String, String)>, ParseError> {
+    fn assignment(&mut self) -> Result<Option<Assignment>, ParseError> {
         loop {
             match self.chars.peek() {
                 None => return Ok(None),
@@ -102,8 +118,16 @@ impl Reader<'_> {
         if !named || self.next() != Some('=') {
             return Err(self.error("not an assignment of the form key=value"));
         }
+        let start = self.position();
         let value = self.value(&key)?;
-        Ok(Some((key, value)))
+        let span = start..self.position();
+        self.rest_is_blank(&key)?;
+        Ok(Some(Assignment { key, value, span }))
+    }
+
+    /// Bytes that were read.
+    fn position(&self) -> usize {
+        self.length - self.chars.clone().map(char::len_utf8).sum::<usize>()
     }
 
     fn word(&mut self) -> String {
@@ -121,11 +145,7 @@ impl Reader<'_> {
         let mut value = String::new();
         while let Some(&c) = self.chars.peek() {
             match c {
-                '\n' => break,
-                ' ' | '\t' | '\r' => {
-                    self.rest_is_blank(key)?;
-                    break;
-                }
+                '\n' | ' ' | '\t' | '\r' => break,
                 '\'' => {
                     self.next();
                     self.until('\'', key, &mut value, |_, c| Ok(Some(c)))?;

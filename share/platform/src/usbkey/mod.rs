@@ -4,8 +4,12 @@
 //!
 //! The key is the master: at every boot it is copied over `/usbkey`, so what is changed in one must be changed in both.
 
+mod change;
 mod config;
+mod medium;
 mod status;
 
+pub use change::{set_config, with_values};
 pub use config::{Config, config, parse_config};
+pub use medium::with_medium;
 pub use status::{Status, Steps, parse_status, status};

@@ -4,6 +4,7 @@
 //! state model.
 
 mod imgadm;
+mod sdc_usbkey;
 mod ssh_keygen;
 mod svcs;
 mod sysinfo;
@@ -17,8 +18,9 @@ use crate::call::Call;
 use crate::lab::Lab;
 
 /// Every command that a host has a stand-in of.
-pub const NAMES: [&str; 7] = [
+pub const NAMES: [&str; 8] = [
     "imgadm",
+    "sdc-usbkey",
     "ssh-keygen",
     "svcs",
     "sysinfo",
@@ -34,6 +36,7 @@ type Subcommand = (&'static str, fn(&Arc<Lab>, &mut Call, &[&str]) -> i32);
 pub fn run(lab: &Arc<Lab>, call: &mut Call) -> i32 {
     match call.name.as_str() {
         "imgadm" => imgadm::run(lab, call),
+        "sdc-usbkey" => sdc_usbkey::run(lab, call),
         "ssh-keygen" => ssh_keygen::run(lab, call),
         "svcs" => svcs::run(lab, call),
         "sysinfo" => sysinfo::run(lab, call),
@@ -52,6 +55,10 @@ pub fn run(lab: &Arc<Lab>, call: &mut Call) -> i32 {
 pub fn offered(name: &str) -> Vec<&'static str> {
     match name {
         "imgadm" => imgadm::SUBCOMMANDS.iter().map(|(name, _)| *name).collect(),
+        "sdc-usbkey" => sdc_usbkey::SUBCOMMANDS
+            .iter()
+            .map(|(name, _)| *name)
+            .collect(),
         "vmadm" => vmadm::SUBCOMMANDS.iter().map(|(name, _)| *name).collect(),
         "zfs" => zfs::SUBCOMMANDS.iter().map(|(name, _)| *name).collect(),
         "zlogin" => zlogin::PROGRAMS.iter().map(|(path, ..)| *path).collect(),

@@ -17,7 +17,7 @@ use crate::{http, physics};
 type Program = fn(&Arc<Lab>, &mut Call, Uuid, &[&str]) -> i32;
 
 /// The programs that are there, and the role of the zones that have them.
-pub const PROGRAMS: [(&str, &str, Program); 5] = [
+pub const PROGRAMS: [(&str, &str, Program); 7] = [
     (
         "/opt/smartdc/moray/node_modules/moray/bin/getobject",
         "moray",
@@ -34,6 +34,8 @@ pub const PROGRAMS: [(&str, &str, Program); 5] = [
         delete_object,
     ),
     ("/usr/bin/curl", "cloudapi", curl),
+    ("/usr/bin/curl", "cns", curl),
+    ("/usr/bin/curl", "prometheus", curl),
     ("/opt/smartdc/imgapi/bin/imgapiadm", "imgapi", check_files),
 ];
 
@@ -228,14 +230,18 @@ fn shown(bucket: &str, key: &str, object: &MorayObject) -> String {
     format!("{shown:#}")
 }
 
-/// What the zone's own haproxy passes on to cloudapi.
+/// Asks a server of the zone itself; cloudapi's is behind the zone's haproxy.
 fn curl(lab: &Arc<Lab>, call: &mut Call, zone: Uuid, args: &[&str]) -> i32 {
     let url = args.last().copied().unwrap_or_default();
-    let path = url
-        .splitn(4, '/')
-        .nth(3)
-        .map(|path| format!("/{path}"))
-        .unwrap_or_default();
+    let mut parts = url.splitn(4, '/').skip(2);
+    let (server, path) = (parts.next().unwrap_or_default(), parts.next());
+    let path = path.map(|path| format!("/{path}")).unwrap_or_default();
+    let port = server
+        .split_once(':')
+        .and_then(|(_, port)| port.parse().ok());
+    let fails_on_errors = args
+        .iter()
+        .any(|arg| arg.starts_with('-') && !arg.starts_with("--") && arg.contains('f'));
     let ip = {
         let dc = lab.dc();
         dc.hosts
@@ -243,7 +249,11 @@ fn curl(lab: &Arc<Lab>, call: &mut Call, zone: Uuid, args: &[&str]) -> i32 {
             .and_then(|host| host.vms.get(&zone))
             .and_then(|vm| vm.admin_ip())
     };
-    match ip.map(|ip| http::get((ip, 80).into(), "127.0.0.1", &path)) {
+    match ip.map(|ip| http::get((ip, port.unwrap_or(80)).into(), "127.0.0.1", &path)) {
+        Some(Ok((status, _))) if fails_on_errors && status >= 400 => {
+            let line = format!("curl: (22) The requested URL returned error: {status}");
+            call.fail(22, line)
+        }
         Some(Ok((_, body))) => {
             call.out(body);
             0

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::path::Path;
 use crate::error::{Attempted, Result};
 
 #[derive(Default)]
@@ -17,8 +18,7 @@ pub struct Report {
     pub damaged: Vec<String>,
     pub inconsistencies: Vec<String>,
     pub destroys: Vec<String>,
-    /// Services that ran on another headnode all along.
-    pub elsewhere: Vec<String>,
+    pub path: Path,
     pub up_seconds: f64,
     pub sync_seconds: f64,
     pub restore_seconds: f64,
@@ -105,6 +105,8 @@ impl Report {
             "data_intact": self.files > 0 && self.damaged.is_empty(),
             "inconsistencies": self.inconsistencies.len(),
             "destroys": self.destroys.len(),
+            "critical_path_seconds": seconds(self.path.critical),
+            "serial_seconds": seconds(self.path.serial),
             "seconds": {
                 "up": seconds(self.up_seconds),
                 "sync": seconds(self.sync_seconds),
@@ -116,7 +118,7 @@ impl Report {
 
     fn table(&self) -> String {
         let mut text = format!(
-            "{:<10} {:<11} {:<16} {}\n",
+            "{:<12} {:<13} {:<16} {}\n",
             "SERVICE", "LOST", "BACK AFTER", "DATA AS OF"
         );
         for line in &self.services {
@@ -126,20 +128,31 @@ impl Report {
             };
             let age = format!("{:.1} s before the loss", line.data_age.as_secs_f64());
             text.push_str(&format!(
-                "{:<10} {:<11} {:<16} {}\n",
+                "{:<12} {:<13} {:<16} {}\n",
                 line.service, line.lost, back, age
             ));
         }
         text.push_str(&format!(
             "\n{} of {} files are back byte for byte; SAPI, VMAPI, NAPI, CNAPI, DNS and the machines disagree in {} \
-             points;\n{} calls took data away. binder, manatee and moray go on with two of three members.\n\
-             On headnode1 all along: {}.\n",
+             points;\n{} calls took data away. binder, manatee and moray go on with two of three members.\n",
             self.files - self.damaged.len(),
             self.files,
             self.inconsistencies.len(),
             self.destroys.len(),
-            self.elsewhere.join(", "),
         ));
+        text.push_str(&format!(
+            "\nCritical path, {:.1} s ({:.1} s for all steps one after the other, {:.1} s by the clock):\n",
+            self.path.critical, self.path.serial, self.path.wall
+        ));
+        // What took no time to speak of is left out.
+        for (step, seconds) in self
+            .path
+            .steps
+            .iter()
+            .filter(|(_, seconds)| *seconds >= 0.05)
+        {
+            text.push_str(&format!("  {step:<24} {seconds:>5.1} s\n"));
+        }
         text.push_str(&format!(
             "Seconds: datacenter up {:.1}, sync {:.1}, restore {:.1}, all {:.1}.\n",
             self.up_seconds, self.sync_seconds, self.restore_seconds, self.total_seconds

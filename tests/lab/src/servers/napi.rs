@@ -210,12 +210,14 @@ fn flag(body: &Map<String, Value>, name: &'static str) -> Result<Option<bool>, F
     }
 }
 
-/// An object with its etag; a 304 goes without.
+/// An object with its etag, as it is asked for; a 304 goes without.
 fn tagged(ask: &Ask<'_>, object: &Value, etag: &str) -> Response {
-    match precondition(ask, etag) {
-        Some(unchanged) => unchanged,
-        None => Response::json(200, object).with_header("Etag", etag),
-    }
+    precondition(ask, etag).unwrap_or_else(|| changed(object, etag))
+}
+
+/// An object with its etag, after a change: the condition was that of the object before.
+fn changed(object: &Value, etag: &str) -> Response {
+    Response::json(200, object).with_header("Etag", etag)
 }
 
 fn ip_in(object: &Value, key: &str) -> Option<Ipv4Addr> {

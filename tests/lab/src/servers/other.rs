@@ -1,6 +1,6 @@
 // This Source Code Form is subject to the terms of the Mozilla Public License, v. 2.0.
 // If a copy of the MPL was not distributed with this file, You can obtain one at https://mozilla.org/MPL/2.0/.
-//! Services of which only the ping is of interest here.
+//! Services of which only the answer to whether they are well is of interest here.
 
 use serde_json::json;
 
@@ -26,6 +26,17 @@ pub static WORKFLOW: Service = only_ping("WorkflowAPI", &[Route("GET", "/ping", 
 pub static FWAPI: Service = only_ping("SmartDC Firewall API", &[Route("GET", "/ping", fwapi)]);
 pub static AMON: Service = only_ping("Amon Master/1.0.0", &[Route("GET", "/ping", amon)]);
 pub static VOLAPI: Service = only_ping("volapi", &[Route("GET", "/ping", volapi)]);
+
+pub static CNS: Service = only_ping("cns", &[Route("GET", "/zones", zones)]);
+pub static PROMETHEUS: Service = only_ping("prometheus", &[Route("GET", "/-/healthy", healthy)]);
+
+fn zones(_: &Zone, _: &Ask<'_>) -> Answer {
+    ok(&json!([]))
+}
+
+fn healthy(_: &Zone, _: &Ask<'_>) -> Answer {
+    Ok(Response::empty(200).with_body("Prometheus is Healthy.\n"))
+}
 
 fn workflow(zone: &Zone, _: &Ask<'_>) -> Answer {
     let mut body = json!({ "pid": zone.pid(), "backend": "up" });

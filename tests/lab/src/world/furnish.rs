@@ -69,7 +69,7 @@ fn datasets(lab: &Lab, host: &str) -> io::Result<()> {
                 0o644,
             )?;
         }
-        for alias in ["cloudapi0", "ufds0"] {
+        for alias in ["cloudapi0", "cmon0", "docker0", "ufds0"] {
             if of(alias) {
                 write(
                     &files.join("tls/cert.pem"),
@@ -146,6 +146,7 @@ fn usbkey(lab: &Lab, host: &str) -> io::Result<()> {
          hostname={host}\n"
     );
     let key = lab.key(host);
+    write(&key.join(".joyliveusb"), "", 0o644)?;
     write(&key.join("config"), config, 0o600)?;
     write(
         &key.join("config.inc/generic"),

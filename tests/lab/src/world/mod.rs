@@ -22,11 +22,17 @@ pub const CANARY: &str = "CANARY-";
 #[derive(Debug, Clone)]
 pub struct WorldSpec {
     pub headnodes: usize,
+    /// The first headnode has one instance of every service, and the others nothing but members of clusters; else the second
+    /// has most of them.
+    pub all_on_first: bool,
 }
 
 impl Default for WorldSpec {
     fn default() -> Self {
-        WorldSpec { headnodes: 3 }
+        WorldSpec {
+            headnodes: 3,
+            all_on_first: false,
+        }
     }
 }
 
@@ -61,6 +67,17 @@ const OTHERS: [&str; 16] = [
     "volapi",
 ];
 
+/// Services that a datacenter has besides, once somebody asked for them.
+const OPTIONAL: [&str; 7] = [
+    "docker",
+    "cmon",
+    "kbmapi",
+    "portolan",
+    "prometheus",
+    "grafana",
+    "logarchiver",
+];
+
 /// One member on each headnode.
 const CLUSTERS: [&str; 3] = ["binder", "manatee", "moray"];
 
@@ -92,13 +109,13 @@ pub fn build(spec: &WorldSpec) -> Dc {
     for (at, service) in FIRST.iter().enumerate() {
         zones::add_core(&mut dc, "headnode0", service, 0, 21 + at);
     }
-    let second = if spec.headnodes > 1 {
-        "headnode1"
-    } else {
-        "headnode0"
+    let others = match spec.headnodes > 1 && !spec.all_on_first {
+        true => "headnode1",
+        false => "headnode0",
     };
-    for (at, service) in OTHERS.iter().enumerate() {
-        zones::add_core(&mut dc, second, service, 0, 50 + at);
+    let optional = OPTIONAL.iter().filter(|_| spec.all_on_first);
+    for (at, service) in OTHERS.iter().chain(optional).enumerate() {
+        zones::add_core(&mut dc, others, service, 0, 50 + at);
     }
     for number in 0..3 {
         zones::add_customer(&mut dc, "cn0", number);

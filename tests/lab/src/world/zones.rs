@@ -9,21 +9,25 @@ use crate::model::{Dc, Vm};
 use crate::physics::mount;
 
 /// Services with a delegate dataset.
-const WITH_DATASET: [&str; 10] = [
+const WITH_DATASET: [&str; 14] = [
     "amonredis",
     "binder",
     "cloudapi",
+    "cmon",
     "cns",
+    "docker",
     "fwapi",
+    "grafana",
     "imgapi",
     "mahi",
     "manatee",
+    "prometheus",
     "sapi",
     "ufds",
 ];
 
 /// Services with a NIC on the external network, which is their primary one.
-pub const EXTERNAL: [&str; 1] = ["cloudapi"];
+pub const EXTERNAL: [&str; 5] = ["cloudapi", "cmon", "docker", "grafana", "prometheus"];
 
 /// A MAC as NAPI gives them: Joyent's prefix and three bytes.
 pub fn mac(name: &str) -> String {

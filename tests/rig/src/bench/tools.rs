@@ -93,7 +93,7 @@ impl Tool {
             Tool::Limit => format!(
                 "set -e; last=$(zfs list -H -t snapshot -o name -s creation -d 1 zones/limit/d0 | tail -1); last=${{last#*@}}; \
                  next=limit-$(({{$last#limit-}} + 1)); \
-                 changed=$({SHARED} \"zfs get -r -Hp -o name,value written@$last {TREE}\" | awk '$2 > 0 {{print $1}}' | grep {TREE}/ || true); \
+                 changed=$({SHARED} \"zfs get -r -t filesystem -Hp -o name,value written@$last {TREE}\" | awk '$2 > 0 {{print $1}}' | grep {TREE}/ || true); \
                  if [ -n \"$changed\" ]; then {SHARED} \"zfs snapshot -r {TREE}@$next\"; for name in $changed; do \
                  {SHARED} \"zfs send -L -e -c -i @$last $name@$next\" | zfs receive -s -u zones/limit/${{name##*/}}; done; fi"
             )

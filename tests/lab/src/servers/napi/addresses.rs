@@ -7,7 +7,7 @@ use std::net::Ipv4Addr;
 use serde_json::{Map, Value, json};
 
 use super::networks::{contains, provisionable, required, usable_by};
-use super::{Fault, IPS, check_list, flag, ip_in, page, tagged, wanted};
+use super::{Fault, IPS, changed, check_list, flag, ip_in, page, tagged, wanted};
 use crate::http::Response;
 use crate::model::etag_of;
 use crate::servers::routing::{Answer, Ask, error, invalid, ok, precondition};
@@ -71,7 +71,7 @@ pub fn update(zone: &Zone, ask: &Ask<'_>) -> Answer {
         }
     }
     save(zone, &record)?;
-    Ok(tagged(ask, &shown(&record), &etag_of(&record)))
+    Ok(changed(&shown(&record), &etag_of(&record)))
 }
 
 fn check_holder(

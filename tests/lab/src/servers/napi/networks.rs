@@ -100,7 +100,7 @@ pub fn update(zone: &Zone, ask: &Ask<'_>) -> Answer {
         .to_owned();
     zone.put(NETWORKS, &uuid, network.value)?;
     let changed = find(zone, &uuid)?.ok_or_else(not_found)?;
-    Ok(tagged(ask, &changed.value, &changed.etag))
+    Ok(super::changed(&changed.value, &changed.etag))
 }
 
 /// The network in the path, by uuid or by the one name that works there.

@@ -65,7 +65,7 @@ pub fn provision(zone: &Zone, ask: &Ask<'_>) -> Answer {
         return Err(Fault::invalid("network_uuid", "network does not exist").alone());
     };
     attach(zone, &mut nic, &network.value, &ask.body)?;
-    save_new(zone, ask, nic)
+    save_new(zone, nic)
 }
 
 /// `POST /nics`: with or without a network, and with the network named by uuid or by what is on it.
@@ -86,7 +86,7 @@ pub fn create(zone: &Zone, ask: &Ask<'_>) -> Answer {
         Some(None) => return Err(Fault::invalid("network_uuid", "network does not exist").alone()),
         None => {}
     }
-    save_new(zone, ask, nic)
+    save_new(zone, nic)
 }
 
 /// The network that holds an address, on the tag and VLAN given with it.
@@ -205,11 +205,11 @@ fn attach(
     Ok(())
 }
 
-fn save_new(zone: &Zone, ask: &Ask<'_>, nic: Value) -> Answer {
+fn save_new(zone: &Zone, nic: Value) -> Answer {
     only_primary(zone, &nic)?;
     let mac = digits(nic["mac"].as_str().unwrap_or_default()).unwrap_or_default();
     zone.put(NICS, &mac, nic.clone())?;
-    Ok(tagged(ask, &nic, &etag_of(&nic)))
+    Ok(super::changed(&nic, &etag_of(&nic)))
 }
 
 pub fn update(zone: &Zone, ask: &Ask<'_>) -> Answer {
@@ -254,7 +254,7 @@ pub fn update(zone: &Zone, ask: &Ask<'_>) -> Answer {
     only_primary(zone, &nic)?;
     let mac = digits(ask.path("mac")).unwrap_or_default();
     zone.put(NICS, &mac, nic.clone())?;
-    Ok(tagged(ask, &nic, &etag_of(&nic)))
+    Ok(super::changed(&nic, &etag_of(&nic)))
 }
 
 /// The fields that a NIC may be given at any time; unknown ones are ignored.

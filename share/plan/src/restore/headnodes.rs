@@ -1,0 +1,58 @@
+// This Source Code Form is subject to the terms of the Mozilla Public License, v. 2.0.
+// If a copy of the MPL was not distributed with this file, You can obtain one at https://mozilla.org/MPL/2.0/.
+//! The global zones of the headnodes that live. They must resolve before anything else: without names their agents report
+//! nothing, and nothing that is restored is ever known to VMAPI.
+
+use documents::inventory::Server;
+use documents::plan::{Step, StepId};
+use documents::verb::{Expects, ResolversSet};
+use documents::{Uuid, Verb};
+
+use super::facts::World;
+use super::steps::silence_ids;
+
+/// The step that makes a headnode resolve; none where there is no live binder to ask.
+pub fn resolvers_id(world: &World<'_>, server: Uuid) -> Option<StepId> {
+    let known = world.headnodes().into_iter().any(|one| one.uuid == server);
+    (known && !world.resolvers().is_empty())
+        .then(|| StepId(format!("{}/resolvers", name_of(world, server))))
+}
+
+/// Its hostname, where that is its own; records may say anything.
+pub fn name_of(world: &World<'_>, server: Uuid) -> String {
+    let hostname = world.hostname(server);
+    let same = world
+        .inventory
+        .servers
+        .iter()
+        .filter(|one| one.hostname == hostname);
+    match same.count() {
+        1 => hostname,
+        _ => server.to_string(),
+    }
+}
+
+/// Live binders into `resolv.conf` of every headnode that lives.
+pub fn resolvers(world: &World<'_>) -> Vec<Step> {
+    let resolvers = world.resolvers();
+    if resolvers.is_empty() {
+        // There is nobody to ask; that none lives is refused where it matters.
+        return Vec::new();
+    }
+    let step = |server: &Server| Step {
+        id: StepId(format!("{}/resolvers", name_of(world, server.uuid))),
+        host: server.uuid,
+        verb: Verb::ResolversSet(ResolversSet {
+            resolvers: resolvers.clone(),
+            gone: world.lost_resolvers(),
+        }),
+        expects: Expects::default(),
+        needs: silence_ids(world),
+        service: "dc".to_owned(),
+        why: format!(
+            "{} must ask binders that live, or its agents report nothing",
+            server.hostname
+        ),
+    };
+    world.headnodes().into_iter().map(step).collect()
+}

@@ -1,0 +1,117 @@
+// This Source Code Form is subject to the terms of the Mozilla Public License, v. 2.0.
+// If a copy of the MPL was not distributed with this file, You can obtain one at https://mozilla.org/MPL/2.0/.
+//! How long a run had to take: the longest chain of steps that need one another, as long as each took, beside all of them one
+//! after the other.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Path {
+    /// Seconds of the longest chain.
+    pub critical: f64,
+    /// Seconds of all steps one after the other.
+    pub serial: f64,
+    /// From the first event to the last.
+    pub wall: f64,
+    /// The chain, and the seconds of each step.
+    pub steps: Vec<(String, f64)>,
+}
+
+/// Of a plan and the events of its run.
+pub fn of(plan: &Value, events: &[Value]) -> Path {
+    let took: BTreeMap<&str, f64> = events
+        .iter()
+        .filter(|event| event["event"] == "step-done")
+        .filter_map(|event| Some((event["step"].as_str()?, event["millis"].as_f64()? / 1000.0)))
+        .collect();
+    let needs: BTreeMap<&str, Vec<&str>> = plan["steps"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|step| {
+            let needs = step["needs"].as_array().into_iter().flatten();
+            Some((
+                step["id"].as_str()?,
+                needs.filter_map(Value::as_str).collect(),
+            ))
+        })
+        .collect();
+    let mut chains: BTreeMap<&str, (f64, Option<&str>)> = BTreeMap::new();
+    for step in needs.keys() {
+        chain(step, &needs, &took, &mut chains);
+    }
+    let last = chains.iter().max_by(|a, b| a.1.0.total_cmp(&b.1.0));
+    let mut steps = Vec::new();
+    let mut at = last.map(|(step, _)| *step);
+    while let Some(step) = at {
+        steps.push((step.to_owned(), took.get(step).copied().unwrap_or_default()));
+        at = chains.get(step).and_then(|(_, before)| *before);
+    }
+    steps.reverse();
+    Path {
+        critical: last.map_or(0.0, |(_, (seconds, _))| *seconds),
+        serial: took.values().sum(),
+        wall: wall(events),
+        steps,
+    }
+}
+
+/// The longest chain that ends with a step, and the step before it there.
+fn chain<'a>(
+    step: &'a str,
+    needs: &BTreeMap<&'a str, Vec<&'a str>>,
+    took: &BTreeMap<&str, f64>,
+    known: &mut BTreeMap<&'a str, (f64, Option<&'a str>)>,
+) -> f64 {
+    if let Some((seconds, _)) = known.get(step) {
+        return *seconds;
+    }
+    let mut before = (0.0, None);
+    for need in needs.get(step).into_iter().flatten() {
+        let seconds = chain(need, needs, took, known);
+        if seconds > before.0 {
+            before = (seconds, Some(*need));
+        }
+    }
+    let seconds = before.0 + took.get(step).copied().unwrap_or_default();
+    known.insert(step, (seconds, before.1));
+    seconds
+}
+
+fn wall(events: &[Value]) -> f64 {
+    let at = |event: Option<&Value>| event?["at"].as_str()?.parse::<jiff::Timestamp>().ok();
+    match (at(events.first()), at(events.last())) {
+        (Some(first), Some(last)) => last.duration_since(first).as_secs_f64(),
+        _ => 0.0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn the_longest_chain_counts_and_not_the_longest_step() {
+        let plan = json!({"steps": [
+            {"id": "a", "needs": []},
+            {"id": "b", "needs": ["a"]},
+            {"id": "c", "needs": ["a"]},
+            {"id": "d", "needs": ["b", "c"]},
+        ]});
+        let done = |step: &str, millis: u64| json!({"event": "step-done", "step": step, "millis": millis, "at": "2026-11-23T05:10:00Z"});
+        let events = [
+            done("a", 1000),
+            done("b", 500),
+            done("c", 2000),
+            done("d", 250),
+        ];
+        let path = of(&plan, &events);
+        assert_eq!(path.critical, 3.25);
+        assert_eq!(path.serial, 3.75);
+        let names: Vec<&str> = path.steps.iter().map(|(step, _)| step.as_str()).collect();
+        assert_eq!(names, ["a", "c", "d"]);
+    }
+}

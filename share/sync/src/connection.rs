@@ -24,6 +24,10 @@ pub struct Connection {
     frames: Receiver<std::io::Result<Frame>>,
     /// For the frames to come.
     pub spare: Spare,
+    /// The stream that is on its way, if one is.
+    begun: Option<Request>,
+    /// The stream to begin with when that one has ended.
+    pub prepared: Option<Request>,
     dialogue: Option<Dialogue>,
 }
 
@@ -58,16 +62,60 @@ impl Connection {
             input,
             frames,
             spare,
+            begun: None,
+            prepared: None,
             dialogue: Some(dialogue),
         })
     }
 
     /// Asks, and waits for the answer.
     pub fn ask(&mut self, what: &str, request: &Request) -> Result<Value, SyncError> {
+        self.give_up()?;
         self.send(request)?;
         loop {
             if let Frame::Answer(answer) = self.next()? {
                 return self.taken(what, answer);
+            }
+        }
+    }
+
+    /// Has a stream sent, unless it is on its way already.
+    pub fn begin(&mut self, request: Request) -> Result<(), SyncError> {
+        if self.begun.as_ref() == Some(&request) {
+            return Ok(());
+        }
+        self.give_up()?;
+        self.send(&request)?;
+        self.begun = Some(request);
+        Ok(())
+    }
+
+    /// The stream's answer is there: it has ended. What was prepared begins.
+    pub fn ended(&mut self) -> Result<(), SyncError> {
+        self.begun = None;
+        match self.prepared.take() {
+            Some(next) => self.begin(next),
+            None => Ok(()),
+        }
+    }
+
+    /// Ends a stream that nobody wants: what is still on its way is thrown away.
+    fn give_up(&mut self) -> Result<(), SyncError> {
+        if self.begun.take().is_none() {
+            return Ok(());
+        }
+        let mut stopped = false;
+        loop {
+            match self.next()? {
+                Frame::Answer(_) => return Ok(()),
+                // It is stopped once it has begun: sooner it would not be heard.
+                frame => {
+                    frame.used(&self.spare);
+                    if !stopped {
+                        self.send(&Request::Stop {})?;
+                        stopped = true;
+                    }
+                }
             }
         }
     }
@@ -162,4 +210,59 @@ fn beat(input: Arc<Mutex<Option<PipeWriter>>>) {
             }
         }
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use documents::Uuid;
+    use serde_json::json;
+
+    /// An answering end that begins a stream and ends it when it is told to stop.
+    const OTHER_END: &str = r#"while read -r line; do case "$line" in
+        *'"send"'*) printf 'D\0\0\0\003abc'; read -r line
+            case "$line" in *'"stop"'*) printf 'A\0\0\0\022{"failed":"ended"}';; *) exit 1;; esac;;
+        *'"zones"'*) printf 'A\0\0\0\011{"ok":[]}';;
+    esac; done"#;
+
+    fn connection() -> Connection {
+        let command = Command::new("bash").args(["-c", OTHER_END]);
+        Connection::open(&Host::local("/"), command).unwrap()
+    }
+
+    fn send(snapshot: &str) -> Request {
+        Request::Send {
+            vm: Uuid::nil(),
+            snapshot: snapshot.to_owned(),
+            base: None,
+        }
+    }
+
+    #[test]
+    fn a_stream_that_nobody_wants_any_more_is_stopped_before_something_else_is_asked() {
+        let mut connection = connection();
+        connection.begin(send("a")).unwrap();
+        let zones = connection.ask("list the zones", &Request::Zones {});
+        assert_eq!(zones.unwrap(), json!([]));
+        connection.begin(send("a")).unwrap();
+        connection.begin(send("b")).unwrap();
+        let zones = connection.ask("list the zones", &Request::Zones {});
+        assert_eq!(zones.unwrap(), json!([]));
+    }
+
+    #[test]
+    fn what_was_prepared_begins_when_the_stream_before_it_has_ended_and_is_asked_for_once() {
+        let mut connection = connection();
+        connection.prepared = Some(send("b"));
+        connection.begin(send("a")).unwrap();
+        assert_eq!(connection.next().unwrap(), Frame::Data(b"abc".to_vec()));
+        connection.send(&Request::Stop {}).unwrap();
+        assert!(matches!(connection.next().unwrap(), Frame::Answer(_)));
+        connection.ended().unwrap();
+        // Begun already: asked for again, the other end would take it for no stop and hang up.
+        connection.begin(send("b")).unwrap();
+        assert_eq!(connection.next().unwrap(), Frame::Data(b"abc".to_vec()));
+        connection.send(&Request::Stop {}).unwrap();
+        assert!(matches!(connection.next().unwrap(), Frame::Answer(_)));
+    }
 }

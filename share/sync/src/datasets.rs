@@ -91,11 +91,41 @@ impl Datasets<'_> {
         }
         let mut seen = self.look(&wanted)?;
         let mut round = Round::new(self, each);
-        for (at, wanted) in wanted.iter().enumerate() {
+        let ordered = &wanted;
+        for (at, wanted) in ordered.iter().enumerate() {
             round.settle_before(seen.expected(&names::delegate(wanted.vm)));
+            if let Some(next) = ordered.get(at + 1)
+                && let Some(stream) = self.ahead(next, &seen)
+                && !round.settles_before(seen.expected(&names::delegate(next.vm)))
+            {
+                self.source.prepare(&stream);
+            }
             round.dataset(at, wanted, &mut seen);
         }
         Ok((round.end(), seen.copies.into_values().collect()))
+    }
+
+    /// The stream that a dataset will be sent by, where nothing has to be done before it.
+    fn ahead(&self, wanted: &Wanted, seen: &Seen) -> Option<Stream> {
+        let dataset = names::delegate(wanted.vm);
+        let taken = seen.taken.get(&dataset)?;
+        let theirs = seen.theirs(&dataset);
+        let copy = seen.copy(self, wanted);
+        let base = match snapshots::base(theirs, copy) {
+            Base::Nothing => None,
+            Base::From(base) => snapshots::counterpart(theirs, &base.guid).cloned(),
+            Base::Diverged(_) => return None,
+        };
+        let is_plain = copy.is_none_or(|copy| !copy.snapshots.is_empty())
+            && !seen.ancestors.contains_key(&dataset)
+            && common::due(theirs, copy, base.as_ref(), self.target).is_empty();
+        is_plain.then(|| {
+            Stream::New(Send {
+                dataset,
+                snapshot: taken.name.clone(),
+                base,
+            })
+        })
     }
 
     /// One dataset: finish what was cut off, find the base, send what is new. What is returned has been received, and is still

@@ -78,10 +78,14 @@ impl<'a, 'w> Round<'a, 'w> {
 
     /// Settles what has waited long enough, or would have to wait for a stream of so many bytes.
     pub fn settle_before(&mut self, expected: Option<u64>) {
-        let is_large = expected.is_none_or(|bytes| bytes > LARGE);
-        if is_large || self.settled_at.elapsed() > LONGEST_WAIT {
+        if self.settles_before(expected) {
             self.settle();
         }
+    }
+
+    pub fn settles_before(&self, expected: Option<u64>) -> bool {
+        let is_large = expected.is_none_or(|bytes| bytes > LARGE);
+        is_large || self.settled_at.elapsed() > LONGEST_WAIT
     }
 
     /// The results, in the order of the datasets.

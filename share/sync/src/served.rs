@@ -207,38 +207,18 @@ impl Source for ServedSource {
     }
 
     fn send(&self, stream: &Stream, copy: &str) -> Result<u64, SyncError> {
-        let (dataset, request) = match stream {
-            Stream::New(send) => (
-                &send.dataset,
-                Request::Send {
-                    vm: vm_of(&send.dataset)?,
-                    snapshot: send.snapshot.clone(),
-                    base: send.base.as_ref().map(|base| match base.bookmark {
-                        true => Cursor::Bookmark(base.name.clone()),
-                        false if base.dataset == send.dataset => {
-                            Cursor::Snapshot(base.name.clone())
-                        }
-                        false => Cursor::Origin(base.name.clone()),
-                    }),
-                },
-            ),
-            Stream::Resume { dataset, token } => (
-                dataset,
-                Request::Resume {
-                    vm: vm_of(dataset)?,
-                    token: token.clone(),
-                },
-            ),
-        };
+        let dataset = stream.dataset();
         let what = format!("send {dataset} from {} into {copy}", self.hostname);
         let receive = zfs::receive(copy, false).map_err(|why| SyncError::command(&what, why))?;
         let mut connection = self.connection();
-        connection.send(&request)?;
+        connection.begin(request_of(stream)?)?;
         let mut receive = self
             .here
             .feed(receive)
             .map_err(|error| SyncError::command(&what, error))?;
         let fed = self.feed(&mut connection, &mut receive);
+        // While the pool finishes with this one the next may come.
+        let fed = fed.and_then(|fed| connection.ended().map(|()| fed));
         let received = receive.finish();
         let (answer, moved) = fed?;
         let received = received.map_err(|error| SyncError::command(&what, error))?;
@@ -250,4 +230,27 @@ impl Source for ServedSource {
             (false, _) => Err(SyncError::command(&what, received.complaint().trim())),
         }
     }
+
+    fn prepare(&self, next: &Stream) {
+        // What can't be asked for is refused when it is its turn.
+        self.connection().prepared = request_of(next).ok();
+    }
+}
+
+fn request_of(stream: &Stream) -> Result<Request, SyncError> {
+    Ok(match stream {
+        Stream::New(send) => Request::Send {
+            vm: vm_of(&send.dataset)?,
+            snapshot: send.snapshot.clone(),
+            base: send.base.as_ref().map(|base| match base.bookmark {
+                true => Cursor::Bookmark(base.name.clone()),
+                false if base.dataset == send.dataset => Cursor::Snapshot(base.name.clone()),
+                false => Cursor::Origin(base.name.clone()),
+            }),
+        },
+        Stream::Resume { dataset, token } => Request::Resume {
+            vm: vm_of(dataset)?,
+            token: token.clone(),
+        },
+    })
 }

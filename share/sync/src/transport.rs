@@ -32,6 +32,16 @@ pub enum Stream {
     },
 }
 
+impl Stream {
+    /// The source's dataset.
+    pub fn dataset(&self) -> &str {
+        match self {
+            Stream::New(send) => &send.dataset,
+            Stream::Resume { dataset, .. } => dataset,
+        }
+    }
+}
+
 /// A server's copies here.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Kept {
@@ -76,6 +86,8 @@ pub trait Source {
     /// Sends a stream and has it received into `copy`; returns the bytes that went over. A snapshot that was sent gets a bookmark
     /// of its name, which remains should the snapshot go.
     fn send(&self, stream: &Stream, copy: &str) -> Result<u64, SyncError>;
+    /// Says what will be sent after the next stream, most likely: a source may begin with it while that one is still received.
+    fn prepare(&self, _next: &Stream) {}
 }
 
 /// The ZFS of this headnode, where copies are kept.

@@ -15,7 +15,7 @@ use crate::error::{Attempted, LabError, Result};
 use crate::lab::Timings;
 use crate::running::{self, Options};
 use crate::size::Size;
-use crate::{bench, control, daemon, demo, host_init, namespace, shell, stage};
+use crate::{bench, control, crash, daemon, demo, host_init, namespace, shell, stage};
 
 /// A whole Triton datacenter on one Linux machine, to try the toolkit on.
 #[derive(Debug, Parser)]
@@ -90,6 +90,21 @@ enum Verb {
         /// Run a release build of the product
         #[arg(long)]
         release: bool,
+        /// One JSON line: the verdict
+        #[arg(long)]
+        json: bool,
+    },
+    /// Kill the restore of a whole headnode at its calls, one after the other, and run it again each time
+    CrashMatrix {
+        /// At every call, before and after it; takes an hour or more
+        #[arg(long)]
+        full: bool,
+        /// Runs, when not all are made
+        #[arg(long, default_value_t = 60)]
+        runs: usize,
+        /// Chooses the calls
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
         /// One JSON line: the verdict
         #[arg(long)]
         json: bool,
@@ -217,6 +232,12 @@ pub fn main() -> ExitCode {
             release,
             json,
         } => demonstrate(scale, release, json),
+        Verb::CrashMatrix {
+            full,
+            runs,
+            seed,
+            json,
+        } => crash_matrix(full, runs, seed, json),
         Verb::Test { arguments } => test(&arguments),
         Verb::Size { json } => size(json),
         Verb::Bench { what, json } => stage::stage(true)
@@ -318,6 +339,27 @@ fn status(dir: PathBuf, json: bool) -> Result<u8> {
 
 fn text(value: &Value) -> &str {
     value.as_str().unwrap_or("-")
+}
+
+fn crash_matrix(full: bool, runs: usize, seed: u64, json: bool) -> Result<u8> {
+    let options = crash::Options {
+        install: stage::stage(true)?,
+        full,
+        runs,
+        seed,
+    };
+    let verdict = crash::run(&options, &|line| eprintln!("crash-matrix: {line}"))?;
+    print(match json {
+        true => format!("{}\n", verdict.json()),
+        false => format!(
+            "{} of {} runs, each killed at one of {} calls and run again, ended as one that nobody disturbed ({:.0} s).\n",
+            verdict.runs - verdict.strayed.len(),
+            verdict.runs,
+            verdict.calls,
+            verdict.seconds
+        ),
+    });
+    Ok(u8::from(!verdict.strayed.is_empty()))
 }
 
 /// To a reader that may have gone: a closed pipe is no failure.

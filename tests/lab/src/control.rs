@@ -20,7 +20,7 @@ use crate::kill::{Order, When};
 use crate::lab::Lab;
 use crate::log::Logged;
 use crate::model::HostState;
-use crate::{checker, dns, host, http, wire};
+use crate::{checker, dns, fork, host, http, wire};
 
 #[derive(Debug, Deserialize)]
 #[serde(tag = "do", rename_all = "kebab-case", deny_unknown_fields)]
@@ -45,6 +45,10 @@ enum Verb {
     KillReport,
     /// Hosts and their zones.
     Status,
+    /// Keeps the datacenter in a new folder.
+    Save {
+        to: PathBuf,
+    },
     /// Every call that was served.
     Log,
     /// Whether SAPI, VMAPI, NAPI, CNAPI, DNS and the machines agree.
@@ -154,6 +158,7 @@ fn obey(lab: &Arc<Lab>, verb: Verb) -> Result<Value> {
         Verb::Check { given_up } => {
             return Ok(json!({ "inconsistencies": checker::check(lab, &given_up) }));
         }
+        Verb::Save { to } => fork::save(lab, &to)?,
         Verb::Log => return Ok(json!({ "calls": calls(lab)? })),
         Verb::Fetch { service, path } => return Ok(fetch(lab, &service, &path)),
         Verb::Stop => (),

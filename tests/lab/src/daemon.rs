@@ -20,7 +20,7 @@ use crate::error::{Attempted, LabError, Result};
 use crate::lab::{Lab, Timings};
 use crate::log::CallLog;
 use crate::world::WorldSpec;
-use crate::{agents, checker, control, host, host_root, namespace, physics, world};
+use crate::{agents, checker, control, fork, host, host_root, namespace, physics, world};
 
 /// What the daemon is told by way of `<dir>/lab.json`.
 #[derive(Debug, Serialize, Deserialize)]
@@ -28,6 +28,8 @@ pub struct Settings {
     pub timings: Timings,
     pub headnodes: usize,
     pub all_on_first: bool,
+    /// A datacenter that was kept, to go on from instead of a new one.
+    pub from: Option<PathBuf>,
     /// True to become root of a user namespace, false to be root already.
     pub user_namespace: bool,
     /// True when the daemon ends with whoever holds its standard input open.
@@ -103,24 +105,46 @@ fn bring_up(dir: &Path) -> Result<Arc<Lab>> {
     let mut timings = settings.timings;
     timings.heartbeat_lifetime = timings.heartbeat_lifetime.max(1.5 / timings.scale);
     let log = CallLog::create(&call_log(dir)).attempted("creating the call log")?;
-    let dc = world::build(&WorldSpec {
-        headnodes: settings.headnodes,
-        all_on_first: settings.all_on_first,
-    });
+    let dc = match &settings.from {
+        Some(from) => fork::load(from, dir)?,
+        None => world::build(&WorldSpec {
+            headnodes: settings.headnodes,
+            all_on_first: settings.all_on_first,
+        }),
+    };
     let lab = Arc::new(Lab::new(dir.to_owned(), timings, log, dc));
-    let hosts: Vec<String> = lab.dc().hosts.keys().cloned().collect();
-    for name in &hosts {
-        host_root::lay(&lab, name)?;
+    match settings.from {
+        Some(_) => go_on(&lab)?,
+        None => begin(&lab)?,
     }
-    world::furnish(&lab);
-    for name in &hosts {
-        host::start(&lab, name)?;
-    }
-    physics::start_all(&lab);
-    agents::start(&lab);
-    wait_until_consistent(&lab)?;
     control::listen(&lab)?;
     Ok(lab)
+}
+
+/// A new datacenter, in which all runs.
+fn begin(lab: &Arc<Lab>) -> Result<()> {
+    let hosts: Vec<String> = lab.dc().hosts.keys().cloned().collect();
+    for name in &hosts {
+        host_root::lay(lab, name)?;
+    }
+    world::furnish(lab);
+    for name in &hosts {
+        host::start(lab, name)?;
+    }
+    physics::start_all(lab);
+    agents::start(lab);
+    wait_until_consistent(lab)
+}
+
+/// One that was kept: what ran there runs on.
+fn go_on(lab: &Arc<Lab>) -> Result<()> {
+    fork::complete(lab)?;
+    for name in fork::hosts_up(lab) {
+        host::start(lab, &name)?;
+    }
+    physics::go_on(lab);
+    agents::start(lab);
+    Ok(())
 }
 
 /// The agents tell VMAPI, NAPI and CNAPI what there is; before they all have, nobody should look.

@@ -154,7 +154,7 @@ fn small_files(lab: &Lab, host: &str) -> Vec<(&'static str, String)> {
 }
 
 /// One link per command to the `lab` binary, which acts as the command that it is called as.
-fn stand_ins(lab: &Lab, root: &Path) -> std::io::Result<()> {
+pub fn stand_ins(lab: &Lab, root: &Path) -> std::io::Result<()> {
     let binary = root.join(".lab/lab");
     if !binary.exists() {
         link_or_copy(&lab.dir.join("lab"), &binary)?;

@@ -7,11 +7,12 @@ use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::time::Instant;
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
 /// A whole datacenter.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Dc {
     pub name: String,
     pub dns_domain: String,
@@ -28,7 +29,7 @@ pub struct Dc {
 }
 
 /// A server: a headnode or a compute node.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Host {
     pub name: String,
     pub uuid: Uuid,
@@ -47,7 +48,7 @@ pub struct Host {
     pub pool_size: u64,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum HostState {
     Up,
     /// Power is off or the machine hangs: nothing of it answers.
@@ -55,7 +56,7 @@ pub enum HostState {
 }
 
 /// A zone as `vmadm` knows it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Vm {
     pub uuid: Uuid,
     /// What `vmadm get` prints but for the live fields below (alias, tags, nics, resolvers, ...).
@@ -90,7 +91,7 @@ impl Vm {
 }
 
 /// A ZFS dataset. Its files lie on disk, see `Lab::dataset_files`.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Dataset {
     pub guid: u64,
     /// Seconds since the epoch.
@@ -109,7 +110,7 @@ pub struct Dataset {
     pub receive_resume_token: Option<String>,
 }
 
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Snapshot {
     pub name: String,
     pub guid: u64,
@@ -125,13 +126,13 @@ pub struct Snapshot {
 }
 
 /// Moray's buckets: bucket name to key to object.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Moray {
     pub buckets: BTreeMap<String, BTreeMap<String, MorayObject>>,
     pub next_id: u64,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct MorayObject {
     pub value: Value,
     pub etag: String,
@@ -191,13 +192,14 @@ pub fn etag_of(value: &Value) -> String {
 }
 
 /// One ephemeral node that a zone's registrar wrote: NAME resolves to ADDRESS.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Registration {
     /// `vmapi.dc.domain`
     pub name: String,
     pub address: Ipv4Addr,
     pub vm: Uuid,
     /// When the session of a dead registrar runs out; `None` while it lives.
+    #[serde(skip)]
     pub expires: Option<Instant>,
 }
 

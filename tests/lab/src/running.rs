@@ -26,6 +26,8 @@ pub struct Options {
     pub headnodes: usize,
     /// headnode0 has one instance of every service.
     pub all_on_first: bool,
+    /// A datacenter that was kept, to go on from.
+    pub from: Option<PathBuf>,
     /// The staged product.
     pub install: PathBuf,
     /// True to leave the folder when the lab goes down.
@@ -39,6 +41,7 @@ impl Options {
             timings: Timings::default(),
             headnodes: 3,
             all_on_first: false,
+            from: None,
             install,
             keep: false,
         }
@@ -98,6 +101,11 @@ impl Running {
     pub fn boot_host(&self, host: &str) -> Result<()> {
         self.control(&json!({ "do": "boot-host", "host": host }))
             .map(drop)
+    }
+
+    /// Keeps the datacenter as it stands in a new folder.
+    pub fn save(&self, to: &Path) -> Result<()> {
+        self.control(&json!({ "do": "save", "to": to })).map(drop)
     }
 
     pub fn control(&self, request: &Value) -> Result<Value> {
@@ -189,6 +197,7 @@ fn attempt(options: &Options, tied: bool, user_namespace: bool) -> Result<(Repor
         timings: options.timings,
         headnodes: options.headnodes,
         all_on_first: options.all_on_first,
+        from: options.from.clone(),
         user_namespace,
         tied,
         keep: options.keep,

@@ -78,7 +78,7 @@ pub fn run(dir: PathBuf, install: PathBuf, scale: f64, as_json: bool) -> Result<
     }
     report.damaged = files::damaged(&lab, &planted)?;
     report.files = planted.len();
-    report.inconsistencies = settle(&lab)?;
+    report.inconsistencies = settled(&lab)?;
     report.destroys = destroys(&lab)?;
     report.total_seconds = began.elapsed().as_secs_f64();
     report.print(as_json)?;
@@ -103,7 +103,7 @@ fn lost_services(lab: &Running) -> Result<Vec<(String, String)>> {
 }
 
 /// As conversions leave it: the configuration that was copied from the first headnode names its binder and no other.
-fn one_binder_each(lab: &Running) -> Result<()> {
+pub fn one_binder_each(lab: &Running) -> Result<()> {
     let script = "set -e; first=$(sed -n 's/^binder_admin_ips=\\([0-9.]*\\).*/\\1/p' /usbkey/config); key=$(sdc-usbkey mount); \
                   sed -i \"s/^binder_admin_ips=.*/binder_admin_ips=$first/\" /usbkey/config $key/config; sdc-usbkey unmount; \
                   sed -i '/^nameserver/d' /etc/resolv.conf; echo \"nameserver $first\" >> /etc/resolv.conf";
@@ -220,7 +220,7 @@ fn unhealthy(lab: &Running, service: &str) -> Result<Option<String>> {
 }
 
 /// Agents report every few seconds: what they have not told yet is no lie. What stays is.
-fn settle(lab: &Running) -> Result<Vec<String>> {
+pub fn settled(lab: &Running) -> Result<Vec<String>> {
     let patience = Instant::now() + Duration::from_secs(15);
     loop {
         let answer = lab.control(&json!({"do": "check", "given_up": [LOST]}))?;

@@ -193,17 +193,7 @@ pub fn start_all(lab: &Arc<Lab>) {
         }
         zones
     };
-    let hosts: Vec<(Uuid, Ipv4Addr)> = lab
-        .dc()
-        .hosts
-        .values()
-        .map(|host| (host.uuid, host.admin_ip))
-        .collect();
-    for (server, address) in hosts {
-        if let Err(error) = servers::open_sshd(lab, server, address) {
-            eprintln!("lab: {address} can't listen for ssh: {error}");
-        }
-    }
+    open_doors(lab);
     for (host, vm, role, address) in zones {
         mount::mount(lab, &host, vm);
         let service = lab.zone_root(&host, vm).join("var/svc");
@@ -215,6 +205,48 @@ pub fn start_all(lab: &Arc<Lab>) {
         }
         if let Some(address) = address.filter(|_| !role.is_empty()) {
             register(lab, &role, vm, address);
+        }
+    }
+}
+
+/// Takes up a datacenter that was kept: what ran runs on, its names are registered already; what is without power is silent.
+pub fn go_on(lab: &Arc<Lab>) {
+    let (running, down): (Vec<(String, Uuid)>, Vec<Uuid>) = {
+        let dc = lab.dc();
+        let zones = dc.hosts.values().flat_map(|host| {
+            let running = host.vms.values().filter(|vm| vm.state == "running");
+            running.map(move |vm| (host.name.clone(), vm.uuid))
+        });
+        let down = dc
+            .hosts
+            .values()
+            .filter(|host| host.state == HostState::Down);
+        let silent = down.flat_map(|host| host.vms.keys().copied().chain([host.uuid]));
+        (zones.collect(), silent.collect())
+    };
+    open_doors(lab);
+    for (host, vm) in running {
+        mount::mount(lab, &host, vm);
+        if let Err(error) = servers::open(lab, &host, vm) {
+            eprintln!("lab: {vm} on {host} can't listen: {error}");
+        }
+    }
+    // Their addresses swallow what is sent to them, as those of a machine that lost its power do.
+    for zone_or_server in down {
+        servers::silence(lab, zone_or_server);
+    }
+}
+
+/// The global zones answer on port 22.
+fn open_doors(lab: &Arc<Lab>) {
+    let hosts: Vec<(Uuid, Ipv4Addr)> = {
+        let dc = lab.dc();
+        let hosts = dc.hosts.values();
+        hosts.map(|host| (host.uuid, host.admin_ip)).collect()
+    };
+    for (server, address) in hosts {
+        if let Err(error) = servers::open_sshd(lab, server, address) {
+            eprintln!("lab: {address} can't listen for ssh: {error}");
         }
     }
 }

@@ -17,7 +17,9 @@ Examples:
   Only sapi and imgapi, taken apart:
     triton-inventory | triton-svc-restore --lost headnode0 --plan -i - sapi imgapi | triton-apply --yes
   Before anything is lost, set addresses aside that a restore can use while NAPI is down:
-    triton-svc-restore reserve";
+    triton-svc-restore reserve
+  Days later, when all is well: give up the restore points that it came from
+    triton-svc-restore settle";
 
 /// Bring the services of a lost headnode back on this one
 #[derive(Debug, Parser)]
@@ -91,6 +93,8 @@ pub struct Arguments {
 pub enum Command {
     /// Set addresses aside for a restore, while NAPI lives to do it
     Reserve(Reserve),
+    /// Keep what was restored: give up the restore points that it came from
+    Settle(Settle),
 }
 
 const RESERVE_EXAMPLES: &str = "\
@@ -119,10 +123,39 @@ pub struct Reserve {
     pub common: Common,
 }
 
+const SETTLE_EXAMPLES: &str = "\
+Examples:
+  What is still a clone of its restore point:
+    triton-svc-restore settle --plan
+  All is well: let everything stand on its own
+    triton-svc-restore settle --yes
+  Only imgapi's:
+    triton-svc-restore settle imgapi1";
+
+#[derive(Debug, Args)]
+#[command(after_help = format!("{SETTLE_EXAMPLES}\n\n{EXIT_CODES}"))]
+pub struct Settle {
+    /// Only these zones, by alias or UUID
+    #[arg(value_name = "ZONE")]
+    pub zones: Vec<String>,
+
+    /// Say what would be settled and change nothing
+    #[arg(long)]
+    pub plan: bool,
+
+    /// Do not ask before promoting
+    #[arg(long)]
+    pub yes: bool,
+
+    #[command(flatten)]
+    pub common: Common,
+}
+
 impl AsRef<Common> for Arguments {
     fn as_ref(&self) -> &Common {
         match &self.command {
             Some(Command::Reserve(reserve)) => &reserve.common,
+            Some(Command::Settle(settle)) => &settle.common,
             None => &self.common,
         }
     }

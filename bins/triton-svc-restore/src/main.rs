@@ -5,6 +5,7 @@
 mod arguments;
 mod reserve;
 mod restore;
+mod settle;
 mod show;
 
 use std::process::ExitCode;
@@ -19,6 +20,7 @@ fn main() -> ExitCode {
 fn run(mut arguments: Arguments) -> Result<Exit, Failure> {
     match arguments.command.take() {
         Some(Command::Reserve(reserve)) => reserve::run(&reserve),
+        Some(Command::Settle(settle)) => settle::run(&settle),
         None => restore::run(arguments),
     }
 }

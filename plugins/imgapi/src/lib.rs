@@ -89,6 +89,7 @@ impl ServicePlugin for Imgapi {
             ),
         );
         advice.steps.push(check_files(facts));
+        advice.steps.push(check_contents(facts));
         Ok(advice)
     }
 }
@@ -108,6 +109,24 @@ fn check_files(facts: &RestoreFacts) -> ExtraStep {
         before: Vec::new(),
         why: format!(
             "check that {} has a file of the right size for every image",
+            facts.new.alias
+        ),
+    }
+}
+
+/// Reads every image file, which may take long: nothing waits for it but the end of the run.
+fn check_contents(facts: &RestoreFacts) -> ExtraStep {
+    ExtraStep {
+        id: "check-contents".to_owned(),
+        verb: Verb::CheckZone(CheckZone {
+            vm: facts.new.uuid,
+            argv: [NODE, IMGAPIADM, "check-files"].map(str::to_owned).to_vec(),
+        }),
+        expects: Expects::default(),
+        after: vec!["healthy".to_owned()],
+        before: Vec::new(),
+        why: format!(
+            "check that every image file of {} has the SHA-1 of its manifest",
             facts.new.alias
         ),
     }

@@ -16,7 +16,7 @@ use crate::serve::protocol::{Answer, BEAT, Frame, Request, SILENCE};
 
 /// Frames that wait for us: with the pieces that streams come in, 16 MiB between the network and the pool. A receive pauses for
 /// each transaction group, and a network that is not read from meanwhile takes seconds to come back to its speed.
-const WAITING: usize = 128;
+const WAITING: usize = 32;
 
 pub struct Connection {
     host: String,

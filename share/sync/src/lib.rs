@@ -31,6 +31,7 @@ mod round;
 pub mod run;
 pub mod serve;
 mod served;
+pub mod settle;
 pub mod snapshots;
 pub mod status;
 pub mod store;

@@ -90,7 +90,7 @@ impl Sync {
         &self,
         each: &mut (dyn FnMut(Line<'_>) + Send),
     ) -> Result<Vec<SourceSummary>, SyncError> {
-        let _lock = self.lock()?;
+        let _lock = lock(&self.host, &format!("{} pulls restore data", self.product))?;
         let ground = self.ground()?;
         let pool = HostPool::new(self.host.clone());
         let journal = self.host.path(pins::JOURNAL);
@@ -304,21 +304,20 @@ impl Sync {
         let here = self.host.clone();
         ServedSource::connect(&there, &self.program, this, here, self.limit_rate)
     }
+}
 
-    /// One run per target at a time.
-    fn lock(&self) -> Result<Lock, SyncError> {
-        if let Some(holder) = pause::for_whom(&self.host.path(pause::RUN_LOCK)) {
-            return Err(SyncError::Paused {
-                pid: holder.pid,
-                purpose: holder.purpose,
-                since: holder.since,
-            });
-        }
-        let folder = self.host.path(FOLDER);
-        files::make_private_folder(&folder)?;
-        let purpose = format!("{} pulls restore data", self.product);
-        Ok(Lock::try_acquire(folder.join(".lock"), &purpose)?)
+/// One run per target at a time, and none beside a restore.
+pub(crate) fn lock(host: &Host, purpose: &str) -> Result<Lock, SyncError> {
+    if let Some(holder) = pause::for_whom(&host.path(pause::RUN_LOCK)) {
+        return Err(SyncError::Paused {
+            pid: holder.pid,
+            purpose: holder.purpose,
+            since: holder.since,
+        });
     }
+    let folder = host.path(FOLDER);
+    files::make_private_folder(&folder)?;
+    Ok(Lock::try_acquire(folder.join(".lock"), purpose)?)
 }
 
 fn tell(each: &Each<'_, '_>, line: Line<'_>) {

@@ -1,7 +1,7 @@
 // This Source Code Form is subject to the terms of the Mozilla Public License, v. 2.0.
 // If a copy of the MPL was not distributed with this file, You can obtain one at https://mozilla.org/MPL/2.0/.
 //! After a restore, on real ZFS: headnode0 is lost, headnode1 has its zone again out of a restore point, and headnode2 goes on
-//! from the copy that it has, whether the restored dataset is still a clone or was promoted.
+//! from the copy that it has, whether the restored dataset is still a clone or was settled.
 // Helpers of tests may panic as tests do.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
@@ -119,8 +119,25 @@ fn a_restored_dataset_that_is_still_a_clone_goes_on_from_what_the_third_headnode
 
 #[test]
 #[ignore = "takes a minute or more; `cargo lab rig test` runs it"]
-fn a_restored_dataset_that_was_promoted_goes_on_from_what_the_third_headnode_has() {
+fn a_restored_dataset_that_was_settled_goes_on_from_what_the_third_headnode_has() {
     let Some(scene) = restored() else { return };
-    scene.ok(TARGET, &format!("zfs promote zones/{RESTORED}/data"));
+    let settled = scene.ok(
+        TARGET,
+        "/opt/triton-headnode/bin/triton-svc-restore settle --yes",
+    );
+    let settled: Value = serde_json::from_str(&settled).unwrap();
+    let [one] = settled["datasets"].as_array().unwrap().as_slice() else {
+        panic!("one dataset was restored: {settled}");
+    };
+    assert_eq!(
+        (&one["promoted"], &one["copy_removed"]),
+        (&Value::Bool(true), &Value::Bool(true)),
+        "{one}"
+    );
+    let left = scene.ok(
+        TARGET,
+        &format!("zfs list -H -o name {} 2>&1 || true", scene.copy),
+    );
+    assert!(left.contains("does not exist"), "{left}");
     goes_on(&scene);
 }

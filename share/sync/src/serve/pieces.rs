@@ -7,28 +7,47 @@ use std::sync::mpsc::{self, Receiver};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-/// Bytes of a piece.
-pub const PIECE: usize = 128 * 1024;
+/// Bytes of a piece. Each is handed from thread to thread: small ones would cost more to hand over than to read.
+pub const PIECE: usize = 512 * 1024;
 
 /// Pieces that are read ahead of what the connection takes.
-const AHEAD: usize = 32;
+const AHEAD: usize = 8;
 
 /// Memory of pieces that were used.
 #[derive(Debug, Clone, Default)]
 pub struct Spare(Arc<Mutex<Vec<Vec<u8>>>>);
 
 impl Spare {
-    /// An empty piece.
+    /// A piece, with whatever was in it last.
     pub fn take(&self) -> Vec<u8> {
         let spare = self.0.lock().unwrap_or_else(PoisonError::into_inner).pop();
         spare.unwrap_or_else(|| Vec::with_capacity(PIECE))
     }
 
-    pub fn give(&self, mut piece: Vec<u8>) {
-        piece.clear();
+    pub fn give(&self, piece: Vec<u8>) {
         let mut spare = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         spare.push(piece);
     }
+}
+
+/// Reads so many bytes, or all there are until the end, in as few reads as they come in; the piece holds those and no others.
+pub fn fill(from: &mut impl Read, piece: &mut Vec<u8>, length: usize) -> io::Result<()> {
+    let mut at = 0;
+    while at < length {
+        // Memory is taken as bytes come: a length alone is only a claim.
+        let end = length.min(at - at % PIECE + PIECE);
+        if piece.len() < end {
+            piece.resize(end, 0);
+        }
+        match from.read(&mut piece[at..end]) {
+            Ok(0) => break,
+            Ok(read) => at += read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    piece.truncate(at);
+    Ok(())
 }
 
 /// Reads in a thread of its own, a bounded number of pieces ahead: neither disk nor network waits for the other's every pause.
@@ -40,10 +59,9 @@ pub fn read_ahead(
     thread::spawn(move || {
         loop {
             let mut piece = spare.take();
-            let read = from.by_ref().take(PIECE as u64).read_to_end(&mut piece);
-            let read = match read {
-                Ok(0) => return,
-                Ok(_) => Ok(piece),
+            let read = match fill(&mut from, &mut piece, PIECE) {
+                Ok(()) if piece.is_empty() => return,
+                Ok(()) => Ok(piece),
                 Err(error) => Err(error),
             };
             let broken = read.is_err();
@@ -82,8 +100,9 @@ mod tests {
         piece.extend_from_slice(b"something");
         let at = piece.as_ptr();
         spare.give(piece);
-        let again = spare.take();
-        assert!(again.is_empty());
+        let mut again = spare.take();
         assert_eq!(again.as_ptr(), at);
+        fill(&mut io::Cursor::new(b"new"), &mut again, 9).unwrap();
+        assert_eq!(again, b"new", "and nothing of what it held before");
     }
 }

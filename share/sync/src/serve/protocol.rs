@@ -10,7 +10,7 @@ use documents::Uuid;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::pieces::{PIECE, Spare};
+use super::pieces::{PIECE, Spare, fill};
 
 pub const VERSION: u32 = 1;
 
@@ -136,7 +136,8 @@ impl Frame {
             return Err(io::Error::other(format!("a frame of {length} bytes")));
         }
         let mut bytes = spare.take();
-        if from.take(length as u64).read_to_end(&mut bytes)? < length {
+        fill(from, &mut bytes, length)?;
+        if bytes.len() < length {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
         let frame = match kind[0] {

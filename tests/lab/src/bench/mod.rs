@@ -5,6 +5,7 @@
 
 mod inventory;
 mod measure;
+mod restore;
 mod sync;
 
 use std::io::Write;
@@ -18,6 +19,8 @@ use measure::{Measured, Run};
 /// What takes longer, and is asked for by name.
 #[derive(Debug, clap::Subcommand)]
 pub enum What {
+    /// A restore of every service beside its own critical path, and beside headnode.sh's order
+    Restore(restore::Arguments),
     /// The sync beside syncoid, zfs_autobackup and the bare pipe, on the rig (an hour or so)
     Sync(sync::Arguments),
 }
@@ -25,6 +28,7 @@ pub enum What {
 impl What {
     pub fn run(self, install: PathBuf) -> Result<bool> {
         match self {
+            What::Restore(arguments) => restore::run(&arguments, install),
             What::Sync(arguments) => sync::run(&arguments, install),
         }
     }

@@ -3,9 +3,11 @@
 //! `zlogin -Q ZONE COMMAND`: the few programs that the product runs inside core zones.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 
-use serde_json::json;
+use serde_json::{Value, json};
+use sha1::Digest;
 use uuid::Uuid;
 
 use crate::call::Call;
@@ -271,36 +273,44 @@ fn check_files(lab: &Arc<Lab>, call: &mut Call, zone: Uuid, args: &[&str]) -> i3
     if args.first() != Some(&"check-files") {
         return call.fail(1, "imgapiadm: error: the lab knows only check-files");
     }
-    let images: Vec<(String, Option<u64>)> = {
+    let simple = args.contains(&"-s");
+    let images: Vec<Value> = {
         let dc = lab.dc();
         let all = dc.moray.list("imgapi_images").into_iter();
-        all.filter(|image| image.value["files"][0]["stor"] == "local")
-            .map(|image| {
-                let uuid = image.value["uuid"].as_str().unwrap_or_default().to_owned();
-                (uuid, image.value["files"][0]["size"].as_u64())
-            })
+        let all = all.map(|image| image.value.clone());
+        all.filter(|image| image["files"][0]["stor"] == "local")
             .collect()
     };
     let Some(files) = physics::zone_files(lab, &call.host, zone) else {
         return call.fail(1, "imgapiadm: error: no dataset is mounted on /data");
     };
     let mut bad = 0;
-    for (uuid, size) in images {
-        let path = files
-            .join("imgapi/images")
-            .join(&uuid[..3])
-            .join(&uuid)
-            .join("file0");
-        let found = std::fs::metadata(path).map(|found| found.len()).ok();
-        if found != size {
-            let found = found.map_or("no file".to_owned(), |bytes| format!("{bytes} bytes"));
+    for image in images {
+        let uuid = image["uuid"].as_str().unwrap_or_default();
+        let folder = files.join("imgapi/images").join(&uuid[..3]);
+        let path = folder.join(uuid).join("file0");
+        if let Some(reason) = fault(&path, &image["files"][0], simple) {
             call.out(format!(
-                "Image: {uuid}\nState: error\nReason: {found}\nSee: the manifest\n"
+                "Image: {uuid}\nState: error\nReason: {reason}\nSee: the manifest\n"
             ));
             bad += 1;
         }
     }
     bad
+}
+
+/// How an image's file differs from what its manifest says.
+fn fault(path: &Path, manifest: &Value, simple: bool) -> Option<String> {
+    let Ok(content) = std::fs::read(path) else {
+        return Some("no file".to_owned());
+    };
+    if manifest["size"].as_u64() != u64::try_from(content.len()).ok() {
+        return Some(format!("{} bytes", content.len()));
+    }
+    let digest = sha1::Sha1::digest(&content);
+    let sum: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    let differs = !simple && manifest["sha1"] != sum.as_str();
+    differs.then(|| format!("sha1 {sum}"))
 }
 
 #[cfg(test)]

@@ -15,7 +15,8 @@ use serde_json::{Value, json};
 
 use crate::error::{LabError, Result};
 use crate::running::{Options, Running};
-use report::{Report, ServiceLine};
+pub use report::Report;
+use report::ServiceLine;
 
 /// The headnode that is lost, and the one its services come back on.
 pub const LOST: &str = "headnode0";
@@ -26,6 +27,13 @@ const CLUSTERS: [&str; 3] = ["binder", "manatee", "moray"];
 
 /// Runs the demo and prints its verdict. True when everything is as it should be.
 pub fn run(dir: PathBuf, install: PathBuf, scale: f64, as_json: bool) -> Result<bool> {
+    let report = play(dir, install, scale)?;
+    report.print(as_json)?;
+    Ok(report.good())
+}
+
+/// Loses the headnode and gets its services back.
+pub fn play(dir: PathBuf, install: PathBuf, scale: f64) -> Result<Report> {
     let began = Instant::now();
     let mut options = Options::new(dir, install);
     options.timings.scale = scale;
@@ -76,13 +84,13 @@ pub fn run(dir: PathBuf, install: PathBuf, scale: f64, as_json: bool) -> Result<
             trouble,
         });
     }
+    report.images = report::images_at_fault(&events);
     report.damaged = files::damaged(&lab, &planted)?;
     report.files = planted.len();
     report.inconsistencies = settled(&lab)?;
     report.destroys = destroys(&lab)?;
     report.total_seconds = began.elapsed().as_secs_f64();
-    report.print(as_json)?;
-    Ok(report.good())
+    Ok(report)
 }
 
 /// What the demo is doing, for whoever watches.

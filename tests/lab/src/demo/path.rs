@@ -13,6 +13,8 @@ pub struct Path {
     pub critical: f64,
     /// Seconds of all steps one after the other.
     pub serial: f64,
+    /// Seconds of one zone after the other, as headnode.sh makes them: of each the longest chain of its own steps.
+    pub zone_by_zone: f64,
     /// From the first event to the last.
     pub wall: f64,
     /// The chain, and the seconds of each step.
@@ -53,6 +55,7 @@ pub fn of(plan: &Value, events: &[Value]) -> Path {
     Path {
         critical: last.map_or(0.0, |(_, (seconds, _))| *seconds),
         serial: took.values().sum(),
+        zone_by_zone: zone_by_zone(&needs, &took),
         wall: wall(events),
         steps,
     }
@@ -78,6 +81,25 @@ fn chain<'a>(
     let seconds = before.0 + took.get(step).copied().unwrap_or_default();
     known.insert(step, (seconds, before.1));
     seconds
+}
+
+fn zone_by_zone(needs: &BTreeMap<&str, Vec<&str>>, took: &BTreeMap<&str, f64>) -> f64 {
+    let service = |step: &str| step.split('/').next().unwrap_or_default().to_owned();
+    let mut of_services: BTreeMap<String, BTreeMap<&str, Vec<&str>>> = BTreeMap::new();
+    for (step, needs) in needs {
+        let own = needs.iter().copied();
+        let own = own.filter(|need| service(need) == service(step)).collect();
+        let steps = of_services.entry(service(step)).or_default();
+        steps.insert(step, own);
+    }
+    let longest = |steps: &BTreeMap<&str, Vec<&str>>| {
+        let mut chains = BTreeMap::new();
+        let chains = steps
+            .keys()
+            .map(|step| chain(step, steps, took, &mut chains));
+        chains.fold(0.0, f64::max)
+    };
+    of_services.values().map(longest).sum()
 }
 
 fn wall(events: &[Value]) -> f64 {
@@ -113,5 +135,27 @@ mod tests {
         assert_eq!(path.serial, 3.75);
         let names: Vec<&str> = path.steps.iter().map(|(step, _)| step.as_str()).collect();
         assert_eq!(names, ["a", "c", "d"]);
+    }
+
+    #[test]
+    fn one_zone_after_the_other_takes_the_longest_chain_of_each() {
+        let plan = json!({"steps": [
+            {"id": "sapi/create", "needs": []},
+            {"id": "sapi/check", "needs": []},
+            {"id": "sapi/start", "needs": ["sapi/create"]},
+            {"id": "papi/create", "needs": []},
+            {"id": "papi/start", "needs": ["papi/create", "sapi/start"]},
+        ]});
+        let done = |step: &str, millis: u64| json!({"event": "step-done", "step": step, "millis": millis, "at": "2026-11-23T05:10:00Z"});
+        let events = [
+            done("sapi/create", 1000),
+            done("sapi/check", 500),
+            done("sapi/start", 2000),
+            done("papi/create", 1000),
+            done("papi/start", 4000),
+        ];
+        let path = of(&plan, &events);
+        assert_eq!(path.zone_by_zone, 8.0);
+        assert_eq!(path.critical, 7.0);
     }
 }

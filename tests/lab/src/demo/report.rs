@@ -16,6 +16,8 @@ pub struct Report {
     /// Files planted, and those that did not come back as they were.
     pub files: usize,
     pub damaged: Vec<String>,
+    /// What IMGAPI's own check of its image files found wrong.
+    pub images: Vec<String>,
     pub inconsistencies: Vec<String>,
     pub destroys: Vec<String>,
     pub path: Path,
@@ -53,11 +55,31 @@ pub fn back_after(events: &[Value], service: &str) -> Option<Duration> {
     at(done)?.duration_since(began).try_into().ok()
 }
 
+/// What the steps found that have IMGAPI check its image files; one that was not done says nothing good.
+pub fn images_at_fault(events: &[Value]) -> Vec<String> {
+    let of = |step: &str| {
+        let told = events.iter().rfind(|event| {
+            event["step"] == step
+                && (event["event"] == "step-done" || event["event"] == "step-failed")
+        });
+        match told {
+            Some(event) if event["event"] == "step-done" => None,
+            Some(event) => Some(format!("{step}: {}", event["error"])),
+            None => Some(format!("{step} was not done")),
+        }
+    };
+    ["imgapi/check-files", "imgapi/check-contents"]
+        .into_iter()
+        .filter_map(of)
+        .collect()
+}
+
 impl Report {
     pub fn good(&self) -> bool {
         !self.services.is_empty()
             && self.services.iter().all(ServiceLine::restored)
             && self.damaged.is_empty()
+            && self.images.is_empty()
             && self.inconsistencies.is_empty()
             && self.destroys.is_empty()
     }
@@ -77,7 +99,7 @@ impl Report {
             .attempted("printing the verdict")
     }
 
-    fn troubles(&self) -> Vec<String> {
+    pub fn troubles(&self) -> Vec<String> {
         let of_services = self.services.iter().filter_map(|line| {
             line.trouble
                 .as_ref()
@@ -85,6 +107,7 @@ impl Report {
         });
         of_services
             .chain(self.damaged.iter().cloned())
+            .chain(self.images.iter().map(|fault| format!("images: {fault}")))
             .chain(
                 self.inconsistencies
                     .iter()
@@ -103,6 +126,7 @@ impl Report {
             "restored": restored,
             "failed": self.services.len() - restored,
             "data_intact": self.files > 0 && self.damaged.is_empty(),
+            "images_at_fault": self.images.len(),
             "inconsistencies": self.inconsistencies.len(),
             "destroys": self.destroys.len(),
             "critical_path_seconds": seconds(self.path.critical),
@@ -133,10 +157,11 @@ impl Report {
             ));
         }
         text.push_str(&format!(
-            "\n{} of {} files are back byte for byte; SAPI, VMAPI, NAPI, CNAPI, DNS and the machines disagree in {} \
+            "\n{} of {} files are back byte for byte, {} images are at fault; SAPI, VMAPI, NAPI, CNAPI, DNS and the machines disagree in {} \
              points;\n{} calls took data away. binder, manatee and moray go on with two of three members.\n",
             self.files - self.damaged.len(),
             self.files,
+            self.images.len(),
             self.inconsistencies.len(),
             self.destroys.len(),
         ));

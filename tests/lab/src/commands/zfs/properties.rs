@@ -33,7 +33,8 @@ pub fn of_dataset(
             .clone()
             .unwrap_or_else(|| "-".to_owned())),
         "written" => {
-            let newest = dataset.snapshots.last();
+            // A clone without a snapshot of its own goes on from its origin.
+            let newest = dataset.snapshots.last().or_else(|| origin(host, dataset));
             own(since(lab, host, dataset, newest).to_string())
         }
         _ => match property.strip_prefix("written@") {
@@ -47,6 +48,12 @@ pub fn of_dataset(
             None => inherited(host, name, property),
         },
     }
+}
+
+fn origin<'a>(host: &'a Host, dataset: &Dataset) -> Option<&'a Snapshot> {
+    let (from, name) = dataset.origin.as_ref()?.split_once('@')?;
+    let snapshots = &host.datasets.get(from)?.snapshots;
+    snapshots.iter().find(|snapshot| snapshot.name == name)
 }
 
 fn since(lab: &Lab, host: &Host, dataset: &Dataset, snapshot: Option<&Snapshot>) -> u64 {

@@ -17,11 +17,7 @@ use super::command::Command;
 use super::failure::{CommandError, FailureKind};
 use super::groups::{GRACE, Registered, must_not_run};
 use super::output::{Output, Status};
-use super::ssh;
-use super::{Host, Place};
-
-/// Variables of ours that a command is given; all others are cleared. `LC_*` is given too.
-const KEPT: [&str; 5] = ["PATH", "HOME", "TERM", "LANG", "SSH_AUTH_SOCK"];
+use super::{Host, Place, environment, ssh};
 
 /// How often a wait without an end looks up.
 const LOOK: Duration = Duration::from_millis(250);
@@ -68,9 +64,10 @@ impl<'a> Child<'a> {
             Place::Ssh(target) => target.wrap(command),
         };
         let mut words = argv.into_iter();
-        let program = words.next().unwrap_or_default();
+        let variables = environment::of(host, command);
+        let program = environment::found(words.next().unwrap_or_default(), &variables);
         let mut expression = duct::cmd(program, words)
-            .full_env(environment(host, command))
+            .full_env(variables)
             .unchecked()
             .before_spawn(|command| {
                 command.process_group(0);
@@ -218,9 +215,10 @@ impl<'a> Child<'a> {
 /// Ends a process group on the other host. Best effort: the host may be gone, which is an end as well.
 fn end_there(host: &Host, target: &ssh::SshTarget, group: u32) {
     let mut words = target.ending(group).into_iter();
-    let program = words.next().unwrap_or_default();
+    let variables = environment::of(host, &Command::new("kill"));
+    let program = environment::found(words.next().unwrap_or_default(), &variables);
     let ended = duct::cmd(program, words)
-        .full_env(environment(host, &Command::new("kill")))
+        .full_env(variables)
         .stdin_null()
         .stdout_null()
         .stderr_null()
@@ -239,19 +237,6 @@ fn end_there(host: &Host, target: &ssh::SshTarget, group: u32) {
     if let Err(error) = ended {
         tracing::warn!(host = host.name(), group, %error, "could not end what runs there");
     }
-}
-
-fn environment(host: &Host, command: &Command) -> Vec<(OsString, OsString)> {
-    let kept = |name: &OsString| {
-        name.to_str()
-            .is_some_and(|name| KEPT.contains(&name) || name.starts_with("LC_"))
-    };
-    let mut variables: Vec<_> = std::env::vars_os().filter(|(name, _)| kept(name)).collect();
-    if matches!(*host.place, Place::Local { .. }) {
-        let named = command.variables().iter();
-        variables.extend(named.map(|(name, value)| (name.into(), value.clone())));
-    }
-    variables
 }
 
 /// A stream that is read to its end by a thread of its own, whatever becomes of the command.

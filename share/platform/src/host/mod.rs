@@ -5,6 +5,7 @@
 mod child;
 mod command;
 mod dialogue;
+mod environment;
 mod failure;
 mod files;
 mod groups;

@@ -5,8 +5,8 @@
 
 mod inventory;
 mod measure;
+mod on_rig;
 mod restore;
-mod sync;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -22,14 +22,17 @@ pub enum What {
     /// A restore of every service beside its own critical path, and beside headnode.sh's order
     Restore(restore::Arguments),
     /// The sync beside syncoid, zfs_autobackup and the bare pipe, on the rig (an hour or so)
-    Sync(sync::Arguments),
+    Sync(on_rig::Arguments),
+    /// Giving a zone its data, of ten megabytes and of ten gigabytes, on the rig (a few minutes)
+    Attach(on_rig::Arguments),
 }
 
 impl What {
     pub fn run(self, install: PathBuf) -> Result<bool> {
         match self {
             What::Restore(arguments) => restore::run(&arguments, install),
-            What::Sync(arguments) => sync::run(&arguments, install),
+            What::Sync(arguments) => on_rig::sync(&arguments, install),
+            What::Attach(arguments) => on_rig::attach(&arguments, install),
         }
     }
 }

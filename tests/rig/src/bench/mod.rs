@@ -4,6 +4,7 @@
 //! tools alternate, medians count, and processes are counted beside every time: the rig makes starting a process some 40 times
 //! and an ssh connection 4 times dearer than a host does, which flatters whoever starts few.
 
+mod attach;
 mod figures;
 mod peers;
 mod scene;
@@ -13,6 +14,7 @@ use std::path::PathBuf;
 
 use crate::error::Result;
 use crate::testing;
+pub use attach::attach;
 use figures::{Case, Report};
 use scene::Scene;
 use tools::Tool;

@@ -352,7 +352,7 @@ impl Scene<'_> {
 }
 
 /// A core zone of the administrator, as `vmadm get` prints it.
-fn core_zone(like: &Value, uuid: &str, number: usize) -> Value {
+pub fn core_zone(like: &Value, uuid: &str, number: usize) -> Value {
     let mut zone = like.clone();
     for key in ["uuid", "zonename"] {
         zone[key] = uuid.into();

@@ -1,6 +1,6 @@
 // This Source Code Form is subject to the terms of the Mozilla Public License, v. 2.0.
 // If a copy of the MPL was not distributed with this file, You can obtain one at https://mozilla.org/MPL/2.0/.
-//! `cargo lab bench sync`: hands the released product and the released stand-ins to the rig's bench.
+//! `cargo lab bench sync` and `attach`: hand the released product and the released stand-ins to the rig's benches.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -25,8 +25,20 @@ pub struct Arguments {
     keep: Option<PathBuf>,
 }
 
-pub fn run(arguments: &Arguments, install: PathBuf) -> Result<bool> {
-    let options = rig::bench::Options {
+pub fn sync(arguments: &Arguments, install: PathBuf) -> Result<bool> {
+    measured(rig::bench::sync(options(arguments, install)?))
+}
+
+pub fn attach(arguments: &Arguments, install: PathBuf) -> Result<bool> {
+    measured(rig::bench::attach(options(arguments, install)?))
+}
+
+fn measured(outcome: std::result::Result<bool, rig::RigError>) -> Result<bool> {
+    outcome.map_err(|error| LabError::Failed(error.to_string()))
+}
+
+fn options(arguments: &Arguments, install: PathBuf) -> Result<rig::bench::Options> {
+    Ok(rig::bench::Options {
         rig: rig::Options {
             install: Some(install),
             stand_ins: Some(stand_ins()?),
@@ -35,8 +47,7 @@ pub fn run(arguments: &Arguments, install: PathBuf) -> Result<bool> {
         runs: usize::from(arguments.runs),
         json: arguments.json,
         keep: arguments.keep.clone(),
-    };
-    rig::bench::sync(options).map_err(|error| LabError::Failed(error.to_string()))
+    })
 }
 
 /// This program, built for speed: stand-ins that are slow to start would be measured as ours.

@@ -1,6 +1,8 @@
 // This Source Code Form is subject to the terms of the Mozilla Public License, v. 2.0.
 // If a copy of the MPL was not distributed with this file, You can obtain one at https://mozilla.org/MPL/2.0/.
 //! The run lock and the fences on a real ensemble of three ZooKeeper servers.
+// Helpers of tests may panic as tests do.
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 mod support;
 

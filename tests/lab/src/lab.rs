@@ -13,6 +13,7 @@ use crate::kill::KillSwitch;
 use crate::log::CallLog;
 use crate::model::Dc;
 use crate::servers::OpenServers;
+use crate::zookeeper::Agreed;
 
 pub struct Lab {
     /// Everything of this lab lies below: `hosts/<name>/root`, sockets, the call log.
@@ -25,6 +26,8 @@ pub struct Lab {
     pub kill: KillSwitch,
     /// The ports of all zones.
     pub servers: OpenServers,
+    /// What binder's ZooKeeper holds besides the registrars' nodes.
+    pub zookeeper: Agreed,
     /// Held by a request that reads moray, decides and writes it.
     pub deciding: Mutex<()>,
     dc: Mutex<Dc>,
@@ -81,6 +84,7 @@ impl Lab {
             machines: Machines::default(),
             kill: KillSwitch::default(),
             servers: OpenServers::default(),
+            zookeeper: Agreed::default(),
             deciding: Mutex::default(),
             dc: Mutex::new(dc),
         }

@@ -38,3 +38,4 @@ pub mod stage;
 pub mod standin;
 pub mod wire;
 pub mod world;
+pub mod zookeeper;

@@ -32,6 +32,7 @@ use crate::lab::Lab;
 use crate::listener::Listener;
 use crate::log::Logged;
 use crate::physics;
+use crate::zookeeper;
 use routing::Service;
 use zone::Zone;
 
@@ -43,7 +44,8 @@ pub struct OpenServers {
 
 enum Open {
     Api(Listener),
-    Dns(dns::Server),
+    /// Its DNS, and its member of the ZooKeeper ensemble.
+    Binder(dns::Server, Listener),
     /// The global zone's sshd: who connects finds somebody there, and nothing more.
     Sshd(Listener),
 }
@@ -52,7 +54,7 @@ impl Open {
     fn ip(&self) -> IpAddr {
         match self {
             Open::Api(listener) | Open::Sshd(listener) => listener.address().ip(),
-            Open::Dns(server) => server.address().ip(),
+            Open::Binder(server, _) => server.address().ip(),
         }
     }
 }
@@ -80,10 +82,10 @@ pub fn open(lab: &Arc<Lab>, host: &str, vm: Uuid) -> io::Result<()> {
     // An earlier boot's port, or that of a dead zone whose address this one took over.
     open.retain(|zone, server| *zone != vm && server.ip() != ip);
     let server = match role.as_str() {
-        "binder" => Open::Dns(dns::Server::open(
-            SocketAddr::new(ip, 53),
-            names(lab, host, vm),
-        )?),
+        "binder" => Open::Binder(
+            dns::Server::open(SocketAddr::new(ip, 53), names(lab, host, vm))?,
+            zookeeper::open(lab, vm, SocketAddr::new(ip, zookeeper::PORT))?,
+        ),
         role => match answering(lab, host, vm, role) {
             Some(answer) => Open::Api(http::serve(SocketAddr::new(ip, port(role)), answer)?),
             None => return Ok(()),
@@ -119,7 +121,10 @@ pub fn close(lab: &Arc<Lab>, vm: Uuid) {
 pub fn silence(lab: &Arc<Lab>, zone_or_server: Uuid) {
     match lab.servers.locked().get_mut(&zone_or_server) {
         Some(Open::Api(listener) | Open::Sshd(listener)) => listener.silence(),
-        Some(Open::Dns(server)) => server.silence(),
+        Some(Open::Binder(server, member)) => {
+            server.silence();
+            member.silence();
+        }
         None => {}
     }
 }

@@ -2,7 +2,7 @@
 // If a copy of the MPL was not distributed with this file, You can obtain one at https://mozilla.org/MPL/2.0/.
 //! What `triton-apply` may be asked.
 
-use apply::Options;
+use apply::{Options, Scope};
 use clap::Parser;
 use cli::Common;
 use cli::exit::EXIT_CODES;
@@ -35,6 +35,10 @@ pub struct Arguments {
     /// Take steps back instead, in reverse order; refused once a zone was started
     #[arg(long, conflicts_with = "only")]
     pub undo: bool,
+
+    /// Go on though no majority of the datacenter's ZooKeeper answers: nobody keeps another headnode from changing the same
+    #[arg(long)]
+    pub accept_no_majority: bool,
 
     /// Do not ask before applying
     #[arg(long)]
@@ -91,6 +95,10 @@ impl From<Arguments> for Options {
             only: arguments.only.into_iter().map(StepId::from).collect(),
             skip: arguments.skip,
             undo: arguments.undo,
+            scope: match arguments.accept_no_majority {
+                true => Scope::Headnode,
+                false => Scope::Datacenter,
+            },
         }
     }
 }

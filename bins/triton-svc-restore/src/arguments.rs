@@ -61,6 +61,10 @@ pub struct Arguments {
     #[arg(long)]
     pub accept_old_data: bool,
 
+    /// Go on though no majority of the datacenter's ZooKeeper answers: nobody keeps another headnode from changing the same
+    #[arg(long)]
+    pub accept_no_majority: bool,
+
     /// Do not ask before applying
     #[arg(long)]
     pub yes: bool,

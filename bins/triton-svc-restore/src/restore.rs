@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use apply::{RefusalKind, World, WorldOptions};
+use apply::{RefusalKind, Scope, World, WorldOptions};
 use cli::events::{self, EventPrinter};
 use cli::{Exit, Failure, confirm, input, install, notices, output, signals};
 use documents::event::Outcome;
@@ -52,6 +52,10 @@ pub fn run(arguments: Arguments) -> Result<Exit, Failure> {
     let printer = EventPrinter::new(arguments.json, plan.steps.len());
     let options = apply::Options {
         jobs: arguments.jobs,
+        scope: match arguments.accept_no_majority {
+            true => Scope::Headnode,
+            false => Scope::Datacenter,
+        },
         ..apply::Options::default()
     };
     let summary = apply::apply(&plan, &world, &options, &|event| printer.print(event)).map_err(

@@ -5,8 +5,9 @@
 use documents::plan::StepId;
 use documents::{Event, Plan, Summary};
 
+use crate::datacenter_lock::DatacenterLock;
 use crate::journal::Journal;
-use crate::lock::{LocalLock, RunLock};
+use crate::lock::{LocalLock, RunLock, Scope};
 use crate::preflight;
 use crate::run::Run;
 use crate::selection;
@@ -24,6 +25,8 @@ pub struct Options {
     pub skip: Vec<String>,
     /// Take steps back instead.
     pub undo: bool,
+    /// How far the run lock reaches.
+    pub scope: Scope,
 }
 
 /// Why nothing was done.
@@ -92,9 +95,16 @@ pub fn apply(
     };
     let steps = selected?;
     let purpose = format!("run {} by {}", plan.run, world.product());
-    let lock =
+    let local =
         LocalLock::acquire(&world.local, &purpose).map_err(|why| Refused::before(vec![why]))?;
-    apply_locked(plan, world, options, &steps, &lock, sink)
+    match options.scope {
+        Scope::Headnode => apply_locked(plan, world, options, &steps, &local, sink),
+        Scope::Datacenter => {
+            let lock = DatacenterLock::acquire(local, world, plan.run, &purpose)
+                .map_err(|why| Refused::before(vec![why]))?;
+            apply_locked(plan, world, options, &steps, &lock, sink)
+        }
+    }
 }
 
 fn apply_locked(

@@ -6,6 +6,7 @@
 //! run is finished by running it again; applied twice, it changes nothing the second time.
 
 mod compose;
+mod datacenter_lock;
 mod executor;
 mod journal;
 mod lock;
@@ -24,5 +25,6 @@ mod world;
 
 pub use executor::{Options, RefusalKind, Refused, apply};
 pub use journal::{Journal, runs};
+pub use lock::Scope;
 pub use step::{Look, StepError};
 pub use world::{World, WorldOptions};

@@ -3,6 +3,7 @@
 //! What restore data says of the datacenter it was pulled from, for when no API can be asked: the newest generation of every
 //! server.
 
+use std::net::IpAddr;
 use std::path::Path;
 
 use apis::cnapi::Server;
@@ -30,17 +31,37 @@ pub fn newest(host: &Host, folder: &Path) -> Vec<Generation> {
 
 /// A server as CNAPI knew it when the data was pulled; of several tellings the latest.
 pub fn server(host: &Host, folder: &Path, uuid: Uuid) -> Option<Server> {
+    latest(host, folder, Part::Servers, |servers| {
+        let wanted = uuid.to_string();
+        let mut servers = servers.as_array()?.iter();
+        let found = servers.find(|server| server["uuid"] == wanted.as_str())?;
+        serde_json::from_value(found.clone()).ok()
+    })
+}
+
+/// Addresses of the members of the datacenter's ZooKeeper, as SAPI's application had them.
+pub fn zookeeper(host: &Host, folder: &Path) -> Vec<IpAddr> {
+    let members = latest(host, folder, Part::SapiApplication, |application| {
+        let members = application["metadata"]["ZK_SERVERS"].as_array()?.iter();
+        let addresses = members.filter_map(|member| member["host"].as_str()?.parse().ok());
+        Some(addresses.collect())
+    });
+    members.unwrap_or_default()
+}
+
+/// What the latest generation says that has such a part.
+fn latest<T>(
+    host: &Host,
+    folder: &Path,
+    part: Part,
+    says: impl Fn(&Value) -> Option<T>,
+) -> Option<T> {
     let mut generations = newest(host, folder);
     generations.sort_by_key(|generation| std::cmp::Reverse(generation.taken_at));
     generations.iter().find_map(|generation| {
-        let file = generation.of_part(Part::Servers).next()?;
+        let file = generation.of_part(part).next()?;
         let path = folder.join(&generation.secret(file).from);
-        let servers: Vec<Value> = serde_json::from_slice(&host.read(path).ok()?).ok()?;
-        let wanted = uuid.to_string();
-        let found = servers
-            .into_iter()
-            .find(|server| server["uuid"] == wanted.as_str())?;
-        serde_json::from_value(found).ok()
+        says(&serde_json::from_slice(&host.read(path).ok()?).ok()?)
     })
 }
 

@@ -11,7 +11,8 @@ use std::time::Duration;
 use apis::cnapi::Server;
 use apis::{Client, Cnapi, Endpoint, Napi, Sapi, Vmapi};
 use documents::{SecretRef, Uuid};
-use platform::{Canceller, Host, SshTarget, moray::Moray, sysinfo, usbkey};
+use platform::{Canceller, Host, SshTarget, moray::Moray, resolv_conf, sysinfo, usbkey};
+use quorum::Ensemble;
 use serde_json::{Map, Value};
 
 use crate::step::StepError;
@@ -38,6 +39,8 @@ pub struct World {
     /// Ends the commands on other hosts, as `local` has its own.
     ends_commands: Canceller,
     dns_domain: String,
+    /// Addresses of the binders, as this headnode's configuration has them.
+    binders: Vec<IpAddr>,
     product: String,
     urls: BTreeMap<String, String>,
     restore_data: PathBuf,
@@ -54,6 +57,8 @@ impl World {
         let system = sysinfo::get(&local)?;
         let config = usbkey::config(&local)?;
         let word = |key: &str| config.get(key).map(ToString::to_string).unwrap_or_default();
+        let binders = word("binder_admin_ips");
+        let binders = binders.split(',').filter_map(|ip| ip.trim().parse().ok());
         let datacenter = system
             .datacenter_name
             .clone()
@@ -62,6 +67,7 @@ impl World {
             here: system.uuid,
             datacenter,
             dns_domain: word("dns_domain"),
+            binders: binders.collect(),
             ends_commands: options.canceller.clone(),
             canceller: options.canceller,
             product: options.product,
@@ -84,6 +90,7 @@ impl World {
             canceller: self.canceller.clone(),
             ends_commands: never,
             dns_domain: self.dns_domain.clone(),
+            binders: self.binders.clone(),
             product: self.product.clone(),
             urls: self.urls.clone(),
             restore_data: self.restore_data.clone(),
@@ -95,6 +102,15 @@ impl World {
     /// `triton-apply/0.1.0`
     pub fn product(&self) -> &str {
         &self.product
+    }
+
+    /// The datacenter's ZooKeeper: a member on each binder. Any one of those that live is enough to find the others, so all that
+    /// anybody names are tried: this headnode's configuration, which may name one that died, its resolvers, and restore data.
+    pub fn ensemble(&self) -> Ensemble {
+        let resolvers = resolv_conf::get(&self.local).map(|conf| conf.nameservers);
+        let kept = restore_data::zookeeper(&self.local, &self.restore_data);
+        let all = self.binders.iter().copied();
+        Ensemble::of_binders(all.chain(resolvers.unwrap_or_default()).chain(kept))
     }
 
     /// A server's global zone: this one, or by ssh with whatever authority the operator brought along.
@@ -153,6 +169,7 @@ impl World {
             ends_commands: canceller.clone(),
             canceller,
             dns_domain: "example.com".to_owned(),
+            binders: Vec::new(),
             product: "test/0".to_owned(),
             urls,
             restore_data: PathBuf::from(documents::restore_data::FOLDER),

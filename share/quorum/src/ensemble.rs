@@ -2,14 +2,20 @@
 // If a copy of the MPL was not distributed with this file, You can obtain one at https://mozilla.org/MPL/2.0/.
 //! Which servers make up the ensemble, and how long to wait for them.
 
-use std::net::{IpAddr, SocketAddr};
-use std::time::Duration;
+use std::net::{IpAddr, SocketAddr, TcpStream};
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use crate::error::QuorumError;
 use crate::session::Session;
 
 /// Where binder's ZooKeeper listens.
 pub const PORT: u16 = 2181;
+
+/// How long to wait for a server's port, and for those that are slower than a majority.
+const PORT_OPENS: Duration = Duration::from_secs(2);
+const STRAGGLERS: Duration = Duration::from_millis(200);
 
 /// The datacenter's ZooKeeper: one server per binder.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,6 +67,38 @@ impl Ensemble {
     pub fn words(&self) -> String {
         let servers: Vec<String> = self.servers.iter().map(ToString::to_string).collect();
         servers.join(",")
+    }
+
+    /// Those whose port opens; the error says why each of them does not. A dead headnode swallows packets, and the client would
+    /// wait for it before it tries the next.
+    pub(crate) fn reachable(&self) -> Result<Vec<SocketAddr>, String> {
+        let (tell, told) = mpsc::channel();
+        for server in self.servers.clone() {
+            let tell = tell.clone();
+            thread::spawn(move || {
+                let opened = TcpStream::connect_timeout(&server, PORT_OPENS);
+                // Nobody listens any more when we were a straggler.
+                let _ = tell.send((server, opened.map(drop)));
+            });
+        }
+        drop(tell);
+        let (mut open, mut closed) = (Vec::new(), Vec::new());
+        let mut until = Instant::now() + PORT_OPENS * 2;
+        while let Ok((server, opened)) =
+            told.recv_timeout(until.saturating_duration_since(Instant::now()))
+        {
+            match opened {
+                Ok(()) => open.push(server),
+                Err(why) => closed.push(format!("{server}: {why}")),
+            }
+            if open.len() * 2 > self.servers.len() {
+                until = until.min(Instant::now() + STRAGGLERS);
+            }
+        }
+        match open.is_empty() {
+            true => Err(closed.join("; ")),
+            false => Ok(open),
+        }
     }
 
     /// Opens a session. A server grants one only while it belongs to a majority, so an error means that we have none.

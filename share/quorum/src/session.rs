@@ -46,6 +46,10 @@ impl Session {
         if ensemble.servers().is_empty() {
             return Err(none("no address of any binder is known".to_owned()));
         }
+        let reachable: Vec<String> = match ensemble.reachable() {
+            Ok(servers) => servers.iter().map(ToString::to_string).collect(),
+            Err(why) => return Err(none(why)),
+        };
         let runtime = Builder::new_multi_thread()
             .worker_threads(1)
             .thread_name("zookeeper")
@@ -55,11 +59,12 @@ impl Session {
                 attempted: "start the thread that speaks with ZooKeeper".to_owned(),
                 why: error.to_string(),
             })?;
+        let cluster = reachable.join(",");
         // 3.4 is what binder's image has; newer servers understand its requests.
         let connecting = Client::connector()
             .with_server_version(3, 4, 12)
             .with_session_timeout(ensemble.session_timeout())
-            .connect(&servers);
+            .connect(&cluster);
         let patience = ensemble.patience();
         let outcome = runtime.block_on(async { tokio::time::timeout(patience, connecting).await });
         let client = match outcome {

@@ -12,6 +12,7 @@ use crate::datasets::{Datasets, Wanted};
 use crate::error::SyncError;
 use crate::names;
 use crate::snapshots::{self, Base, Copy, Snapshot};
+use crate::transport::Since;
 
 /// By the source's name of the dataset, but for `copies`.
 pub struct Seen {
@@ -68,12 +69,7 @@ impl Seen {
 impl Datasets<'_> {
     /// Looks at both ends, and takes the snapshots that the round will send.
     pub(crate) fn look(&self, wanted: &[Wanted]) -> Result<Seen, SyncError> {
-        let datasets: Vec<String> = wanted.iter().map(|w| names::delegate(w.vm)).collect();
         let mut seen = Seen::nothing((self.now)());
-        for snapshot in self.source.snapshots(&datasets)? {
-            let of = seen.theirs.entry(snapshot.dataset.clone()).or_default();
-            of.push(snapshot);
-        }
         let server = self.source.server();
         let kept = match self.pool.copies(server)? {
             Some(kept) => kept,
@@ -89,7 +85,7 @@ impl Datasets<'_> {
             .map(|copy| (copy.dataset.clone(), copy))
             .collect();
         seen.asked_at = (self.now)();
-        seen.written = self.written(wanted, &seen)?;
+        self.look_at_newest(wanted, &mut seen)?;
         let changed: Vec<&Wanted> = wanted
             .iter()
             .filter(|wanted| seen.written.get(&names::delegate(wanted.vm)) != Some(&0))
@@ -97,6 +93,7 @@ impl Datasets<'_> {
         if changed.is_empty() {
             return Ok(seen);
         }
+        self.look_at_all(&changed, &mut seen)?;
         let unknown: Vec<String> = changed
             .iter()
             .map(|wanted| names::delegate(wanted.vm))
@@ -110,24 +107,67 @@ impl Datasets<'_> {
         Ok(seen)
     }
 
-    /// One question per snapshot name in use; a round names all its snapshots alike, so that is one question or a few.
-    fn written(&self, wanted: &[Wanted], seen: &Seen) -> Result<BTreeMap<String, u64>, SyncError> {
-        let mut by_name: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    /// Of each copy's newest snapshot: is it there, and what was written since? Of a dataset that was not written to no more is
+    /// asked, whatever snapshots of whomever there are.
+    fn look_at_newest(&self, wanted: &[Wanted], seen: &mut Seen) -> Result<(), SyncError> {
+        let mut newest: BTreeMap<String, Snapshot> = BTreeMap::new();
         for wanted in wanted {
-            let dataset = names::delegate(wanted.vm);
+            let copy = seen.copy(self, wanted).filter(|copy| copy.resume.is_none());
+            if let Some(here) = copy.and_then(|copy| copy.snapshots.last())
+                && names::is_anybodys(&here.name)
+            {
+                newest.insert(names::delegate(wanted.vm), here.clone());
+            }
+        }
+        for since in self.since(newest.iter().map(|(dataset, here)| (dataset, &here.name)))? {
+            let dataset = since.snapshot.dataset.clone();
+            if newest.get(&dataset).map(|here| &here.guid) != Some(&since.snapshot.guid) {
+                continue;
+            }
+            if since.written == 0 {
+                seen.theirs.insert(dataset.clone(), vec![since.snapshot]);
+            }
+            seen.written.insert(dataset, since.written);
+        }
+        Ok(())
+    }
+
+    /// Everything that the source has of datasets that will be sent; and what was written since the base, where that is not the
+    /// newest snapshot of the copy.
+    fn look_at_all(&self, changed: &[&Wanted], seen: &mut Seen) -> Result<(), SyncError> {
+        let datasets: Vec<String> = changed.iter().map(|w| names::delegate(w.vm)).collect();
+        for snapshot in self.source.snapshots(&datasets)? {
+            let of = seen.theirs.entry(snapshot.dataset.clone()).or_default();
+            of.push(snapshot);
+        }
+        let mut bases: BTreeMap<String, String> = BTreeMap::new();
+        for (wanted, dataset) in changed.iter().zip(datasets) {
             let theirs = seen.theirs(&dataset);
-            if let Base::From(base) = snapshots::base(theirs, seen.copy(self, wanted))
+            if !seen.written.contains_key(&dataset)
+                && let Base::From(base) = snapshots::base(theirs, seen.copy(self, wanted))
                 && let Some(there) = snapshots::counterpart(theirs, &base.guid)
                 && !there.bookmark
             {
-                by_name.entry(there.name.clone()).or_default().push(dataset);
+                bases.insert(dataset, there.name.clone());
             }
         }
-        let mut written = BTreeMap::new();
-        for (snapshot, datasets) in by_name {
-            written.extend(self.source.written_since(&snapshot, &datasets)?);
+        for since in self.since(bases.iter())? {
+            seen.written.insert(since.snapshot.dataset, since.written);
         }
-        Ok(written)
+        Ok(())
+    }
+
+    /// Nothing is asked about nothing.
+    fn since<'a>(
+        &self,
+        snapshots: impl Iterator<Item = (&'a String, &'a String)>,
+    ) -> Result<Vec<Since>, SyncError> {
+        let snapshots: BTreeMap<String, String> =
+            snapshots.map(|(a, b)| (a.clone(), b.clone())).collect();
+        match snapshots.is_empty() {
+            true => Ok(Vec::new()),
+            false => self.source.since(&snapshots),
+        }
     }
 
     /// What datasets without a copy descend from that we have: a restored zone's data was another zone's before.

@@ -2,6 +2,8 @@
 // If a copy of the MPL was not distributed with this file, You can obtain one at https://mozilla.org/MPL/2.0/.
 //! What a sync would send, without taking a snapshot: sizes are what was written since the last restore point.
 
+use std::collections::BTreeMap;
+
 use documents::Uuid;
 
 use crate::error::SyncError;
@@ -61,8 +63,9 @@ pub fn of(
             Base::From(base) => {
                 let there = there.iter().find(|snapshot| snapshot.guid == base.guid);
                 let name = there.map_or(base.name.as_str(), |snapshot| snapshot.name.as_str());
-                let written = source.written_since(name, std::slice::from_ref(dataset))?;
-                preview.bytes = written.get(dataset).copied().unwrap_or_default();
+                let named = BTreeMap::from([(dataset.clone(), name.to_owned())]);
+                let since = source.since(&named)?;
+                preview.bytes = since.first().map_or(0, |since| since.written);
                 preview.base = Some(base.name.clone());
                 preview.how = match preview.bytes {
                     0 => How::Nothing,

@@ -17,7 +17,7 @@ use crate::connection::Connection;
 use crate::error::SyncError;
 use crate::serve::protocol::{Answer, Cursor, Frame, Request, VERSION};
 use crate::snapshots::Snapshot;
-use crate::transport::{Source, Stream};
+use crate::transport::{Since, Source, Stream};
 
 pub struct ServedSource {
     server: Uuid,
@@ -156,16 +156,12 @@ impl Source for ServedSource {
         self.ask_for("list the snapshots", &Request::Snapshots { vms })
     }
 
-    fn written_since(
-        &self,
-        snapshot: &str,
-        datasets: &[String],
-    ) -> Result<BTreeMap<String, u64>, SyncError> {
-        let request = Request::WrittenSince {
-            snapshot: snapshot.to_owned(),
-            vms: vms_of(datasets)?,
-        };
-        self.ask_for("ask what was written", &request)
+    fn since(&self, snapshots: &BTreeMap<String, String>) -> Result<Vec<Since>, SyncError> {
+        let snapshots = snapshots
+            .iter()
+            .map(|(dataset, name)| Ok((vm_of(dataset)?, name.clone())))
+            .collect::<Result<_, SyncError>>()?;
+        self.ask_for("ask what was written", &Request::Since { snapshots })
     }
 
     fn sizes(&self, datasets: &[String]) -> Result<BTreeMap<String, u64>, SyncError> {

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use documents::Uuid;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::error::SyncError;
@@ -42,6 +43,13 @@ impl Stream {
     }
 }
 
+/// A snapshot on the source, and the bytes written to its dataset since.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Since {
+    pub snapshot: Snapshot,
+    pub written: u64,
+}
+
 /// A server's copies here.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Kept {
@@ -66,13 +74,9 @@ pub trait Source {
 
     /// Snapshots and bookmarks of these datasets, oldest first. One command, however many there are.
     fn snapshots(&self, datasets: &[String]) -> Result<Vec<Snapshot>, SyncError>;
-    /// Bytes written to each of these datasets since its snapshot of that name. `written` alone counts from anybody's
-    /// snapshot, and says 0 although data changed since ours.
-    fn written_since(
-        &self,
-        snapshot: &str,
-        datasets: &[String],
-    ) -> Result<BTreeMap<String, u64>, SyncError>;
+    /// Of each of these datasets the snapshot of that name, where it is there, and the bytes written since. `written` alone
+    /// counts from anybody's snapshot, and says 0 although data changed since ours. Two commands, however many there are.
+    fn since(&self, snapshots: &BTreeMap<String, String>) -> Result<Vec<Since>, SyncError>;
     /// Bytes that each dataset refers to.
     fn sizes(&self, datasets: &[String]) -> Result<BTreeMap<String, u64>, SyncError>;
     /// The line of descent of those that are clones, oldest first: the snapshots of what each is a clone of, up to its origin.

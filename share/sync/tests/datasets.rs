@@ -344,10 +344,15 @@ fn the_commands_of_a_round_are_a_constant_and_a_constant_for_each_changed_datase
         world.later(300);
         world.commands.borrow_mut().clear();
         world.sync(&zones);
-        counts.push((unchanged, world.commands.borrow().len()));
+        let changed = world.commands.borrow().len();
+        // The newest snapshots have several names now.
+        world.later(300);
+        world.commands.borrow_mut().clear();
+        world.sync(&zones);
+        assert_eq!(world.commands.borrow().len(), unchanged);
+        counts.push((unchanged, changed));
     }
     assert!(counts.iter().all(|count| *count == counts[0]), "{counts:?}");
-    // Both ends are listed, and what was written is asked once, as all snapshots have one name.
     assert_eq!(counts[0].0, 3);
 }
 
@@ -365,10 +370,6 @@ fn looking_at_both_ends_costs_the_same_for_one_dataset_and_for_three() {
     world.sync(&all);
     assert_eq!(
         *world.commands.borrow(),
-        [
-            "list there".to_owned(),
-            "list here".to_owned(),
-            format!("written there {}", world.copy_of(IMGAPI).snapshots[0].name),
-        ]
+        ["list here", "look there", "written there"]
     );
 }

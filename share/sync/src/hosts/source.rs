@@ -2,7 +2,7 @@
 // If a copy of the MPL was not distributed with this file, You can obtain one at https://mozilla.org/MPL/2.0/.
 //! This headnode, pulled from: by itself, or through `serve` by another headnode.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
 
 use documents::{Timestamp, Uuid};
@@ -14,7 +14,7 @@ use super::{command_failed, failed, manifests, pipe_failed, snapshot};
 use crate::error::SyncError;
 use crate::names;
 use crate::snapshots::Snapshot;
-use crate::transport::{Send, Source, Stream};
+use crate::transport::{Send, Since, Source, Stream};
 use crate::usbkey;
 
 /// On every snapshot that sync takes: whose it is, for people and for tools that remove old ones.
@@ -138,12 +138,22 @@ impl Source for HostSource {
         Ok(all)
     }
 
-    fn written_since(
-        &self,
-        snapshot: &str,
-        datasets: &[String],
-    ) -> Result<BTreeMap<String, u64>, SyncError> {
-        self.numbers(&format!("written@{snapshot}"), datasets)
+    fn since(&self, snapshots: &BTreeMap<String, String>) -> Result<Vec<Since>, SyncError> {
+        let full = snapshots
+            .iter()
+            .map(|(dataset, name)| format!("{dataset}@{name}"));
+        let full: Vec<String> = full.collect();
+        let there = zfs::snapshots_named(&self.here, &full)
+            .map_err(|error| failed("look at the newest snapshots that were sent", error))?;
+        let there: Vec<Snapshot> = there.iter().map(|one| snapshot(one, 0)).collect();
+        let written = self.written_since(&there)?;
+        Ok(there
+            .into_iter()
+            .filter_map(|snapshot| {
+                let written = *written.get(&snapshot.dataset)?;
+                Some(Since { snapshot, written })
+            })
+            .collect())
     }
 
     fn sizes(&self, datasets: &[String]) -> Result<BTreeMap<String, u64>, SyncError> {
@@ -151,13 +161,7 @@ impl Source for HostSource {
     }
 
     fn lineage(&self, datasets: &[String]) -> Result<BTreeMap<String, Vec<Snapshot>>, SyncError> {
-        let what = "read the property origin";
-        let text = self.zfs(
-            what,
-            &["get", "-Hp", "-o", "name,property,value,source", "origin"],
-            datasets,
-        )?;
-        let properties = zfs::parse_get(&text).map_err(|why| SyncError::command(what, why))?;
+        let properties = self.properties("origin", datasets)?;
         let mut lineage = BTreeMap::new();
         for property in &properties {
             // Only what was restored from a copy: images, which zones are clones of, are no line of data.
@@ -236,16 +240,35 @@ impl HostSource {
         self.bookmarks.ask(dataset, snapshot);
     }
 
+    /// Bytes written to each of these snapshots' datasets since. One command: where a dataset has no snapshot of a name that
+    /// another one's has, its answer is none.
+    fn written_since(&self, snapshots: &[Snapshot]) -> Result<BTreeMap<String, u64>, SyncError> {
+        if snapshots.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let of = |one: &Snapshot| format!("written@{}", one.name);
+        let wanted: BTreeMap<&str, String> = snapshots
+            .iter()
+            .map(|one| (one.dataset.as_str(), of(one)))
+            .collect();
+        let names: BTreeSet<&str> = wanted.values().map(String::as_str).collect();
+        let names: Vec<&str> = names.into_iter().collect();
+        let datasets: Vec<String> = wanted.keys().map(|&dataset| dataset.to_owned()).collect();
+        let read = self.properties(&names.join(","), &datasets)?;
+        Ok(read
+            .into_iter()
+            .filter(|read| wanted.get(read.dataset.as_str()) == Some(&read.name))
+            .filter_map(|read| Some((read.dataset.clone(), read.set()?.parse().ok()?)))
+            .collect())
+    }
+
     /// A property that is a number, of many datasets. Where it does not apply the dataset is left out.
     fn numbers(
         &self,
         property: &str,
         datasets: &[String],
     ) -> Result<BTreeMap<String, u64>, SyncError> {
-        let what = format!("read the property {property}");
-        let columns = "name,property,value,source";
-        let text = self.zfs(&what, &["get", "-Hp", "-o", columns, property], datasets)?;
-        let properties = zfs::parse_get(&text).map_err(|why| SyncError::command(&what, why))?;
+        let properties = self.properties(property, datasets)?;
         Ok(properties
             .into_iter()
             .filter_map(|property| {
@@ -253,6 +276,18 @@ impl HostSource {
                 Some((property.dataset, number))
             })
             .collect())
+    }
+
+    /// Properties of many datasets, by one command.
+    fn properties(
+        &self,
+        names: &str,
+        datasets: &[String],
+    ) -> Result<Vec<zfs::Property>, SyncError> {
+        let what = format!("read the property {names}");
+        let columns = "name,property,value,source";
+        let text = self.zfs(&what, &["get", "-Hp", "-o", columns, names], datasets)?;
+        zfs::parse_get(&text).map_err(|why| SyncError::command(&what, why))
     }
 }
 

@@ -212,10 +212,14 @@ impl<W: Write> Conversation<'_, W> {
                 let datasets = self.datasets(&vms)?;
                 json(&self.source.snapshots(&datasets)?)
             }
-            Request::WrittenSince { snapshot, vms } => {
-                self.guard.any_syncs(&snapshot).map_err(Denied::Refused)?;
-                let datasets = self.datasets(&vms)?;
-                json(&self.source.written_since(&snapshot, &datasets)?)
+            Request::Since { snapshots } => {
+                let guard = self.zones()?;
+                let named = snapshots.into_iter().map(|(vm, name)| {
+                    guard.any_syncs(&name)?;
+                    Ok((guard.dataset(vm)?, name))
+                });
+                let named = named.collect::<Result<_, String>>();
+                json(&self.source.since(&named.map_err(Denied::Refused)?)?)
             }
             Request::Sizes { vms } => {
                 let datasets = self.datasets(&vms)?;

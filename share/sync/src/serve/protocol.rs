@@ -3,6 +3,7 @@
 //! What the two ends of a sync say to each other over one connection. Requests are lines of JSON, and strict; answers are
 //! frames, so that streams of data and words share the connection.
 
+use std::collections::BTreeMap;
 use std::io::{self, IoSlice, Read, Write};
 use std::time::Duration;
 
@@ -42,8 +43,8 @@ pub enum Request {
     Usbkey {},
     /// Snapshots and our bookmarks of these zones' delegate datasets, oldest first.
     Snapshots { vms: Vec<Uuid> },
-    /// Bytes written to each since its snapshot of that name.
-    WrittenSince { snapshot: String, vms: Vec<Uuid> },
+    /// Of each zone's dataset the snapshot of that name, where it is there, and the bytes written since.
+    Since { snapshots: BTreeMap<Uuid, String> },
     /// Bytes that each refers to.
     Sizes { vms: Vec<Uuid> },
     /// What each descends from, where it was restored from a copy.

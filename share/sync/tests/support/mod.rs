@@ -13,7 +13,7 @@ use serde_json::Value;
 use sync::keep::Grid;
 use sync::snapshots::{Copy, Snapshot};
 use sync::store::Store;
-use sync::transport::{Kept, Pool, Send, Source, Stream};
+use sync::transport::{Kept, Pool, Send, Since, Source, Stream};
 use sync::{DatasetResult, Datasets, Importance, Pins, SyncError, Wanted, names};
 
 pub const SOURCE: Uuid = Uuid::from_u128(0x44454c4c_4700_1051_8031_b4c04f334730);
@@ -179,19 +179,19 @@ impl Source for World {
             .collect())
     }
 
-    fn written_since(
-        &self,
-        snapshot: &str,
-        datasets: &[String],
-    ) -> Result<BTreeMap<String, u64>, SyncError> {
-        self.run(format!("written there {snapshot}"))?;
+    fn since(&self, snapshots: &BTreeMap<String, String>) -> Result<Vec<Since>, SyncError> {
+        self.run("look there".to_owned())?;
+        self.run("written there".to_owned())?;
         let source = self.source.borrow();
-        Ok(datasets
+        Ok(snapshots
             .iter()
-            .filter_map(|dataset| {
-                let of = &source[dataset];
-                let base = of.snapshots.iter().find(|s| s.name == snapshot)?;
-                Some((dataset.clone(), of.bytes - base.bytes))
+            .filter_map(|(dataset, name)| {
+                let of = source.get(dataset)?;
+                let snapshot = of.snapshots.iter().find(|s| s.name == *name)?;
+                Some(Since {
+                    snapshot: snapshot.clone(),
+                    written: of.bytes - snapshot.bytes,
+                })
             })
             .collect())
     }

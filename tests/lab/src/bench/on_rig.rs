@@ -20,6 +20,10 @@ pub struct Arguments {
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..))]
     runs: u8,
 
+    /// Without peers: ours and the limit only
+    #[arg(long)]
+    alone: bool,
+
     /// Leave the JSON document here, too
     #[arg(long, value_name = "FILE")]
     keep: Option<PathBuf>,
@@ -46,6 +50,7 @@ fn options(arguments: &Arguments, install: PathBuf) -> Result<rig::bench::Option
         },
         runs: usize::from(arguments.runs),
         json: arguments.json,
+        alone: arguments.alone,
         keep: arguments.keep.clone(),
     })
 }

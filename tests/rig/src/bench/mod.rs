@@ -26,6 +26,8 @@ pub struct Options {
     /// Rounds of each tool and case. A first sync that takes minutes is run once.
     pub runs: usize,
     pub json: bool,
+    /// Without peers: ours and the limit only, which takes a quarter of the time.
+    pub alone: bool,
     /// Where the JSON document is left, too.
     pub keep: Option<PathBuf>,
 }
@@ -44,7 +46,10 @@ pub fn sync(options: Options) -> Result<bool> {
     let rig = testing::turn(rig_options)?;
     let scene = Scene::furnish(&rig, &layer, &mut say)?;
 
-    let tools = Tool::all(&layer);
+    let tools: Vec<Tool> = Tool::all(&layer)
+        .into_iter()
+        .filter(|tool| !(options.alone && tool.is_peer()))
+        .collect();
     first_syncs(&scene, &tools, options.runs, &mut report)?;
     rounds(&scene, &tools, options.runs, "", &mut report)?;
     scene.take_foreign_snapshots(FOREIGN, &mut say)?;

@@ -4,6 +4,7 @@
 
 use cli::{Column, Exit, Failure, Table, input};
 use documents::Timestamp;
+use sync::headnodes;
 use sync::status::{self, Status};
 
 use crate::arguments::{Arguments, Asked};
@@ -87,6 +88,9 @@ fn kept_here(arguments: &Arguments, limit: i64) -> Result<(Vec<Status>, Vec<Stri
             store.folder().display()
         )));
     }
+    // Nothing newer will come from a server that is dead.
+    let dead = headnodes::declared_dead(&host).map_err(Failure::failed)?;
+    let all = all.into_iter().filter(|one| !dead.contains(&one.server));
     let faults = faults.iter().map(ToString::to_string).collect();
-    Ok((all, faults))
+    Ok((all.collect(), faults))
 }

@@ -9,23 +9,22 @@ use quorum::{Holder, QuorumError};
 use crate::lock::{LocalLock, RunLock};
 use crate::world::World;
 
-pub struct DatacenterLock {
-    // Dropped before the local lock: whoever takes that one next finds this one gone, or knows its holder for dead.
-    run: quorum::RunLock,
+pub struct DatacenterLock<'a> {
+    world: &'a World,
     local: LocalLock,
 }
 
 /// What a run without a majority may be started with.
 pub const WITHOUT_MAJORITY: &str = "--accept-no-majority";
 
-impl DatacenterLock {
+impl<'a> DatacenterLock<'a> {
     /// On top of the local lock. The error says who holds it, or that nobody speaks for a majority.
     pub fn acquire(
         local: LocalLock,
-        world: &World,
+        world: &'a World,
         run: Uuid,
         purpose: &str,
-    ) -> Result<DatacenterLock, String> {
+    ) -> Result<DatacenterLock<'a>, String> {
         let holder = Holder {
             run,
             server: world.here,
@@ -39,7 +38,10 @@ impl DatacenterLock {
             .session()
             .and_then(|session| quorum::RunLock::acquire(&session, &holder));
         match locked {
-            Ok(run) => Ok(DatacenterLock { run, local }),
+            Ok(run) => {
+                world.majority.hold(run);
+                Ok(DatacenterLock { world, local })
+            }
             Err(error @ QuorumError::NoMajority { .. }) => Err(format!(
                 "{error}. {WITHOUT_MAJORITY} takes the risk that another headnode changes the same meanwhile"
             )),
@@ -48,13 +50,21 @@ impl DatacenterLock {
     }
 }
 
-impl RunLock for DatacenterLock {
+impl RunLock for DatacenterLock<'_> {
     fn scope(&self) -> &'static str {
         "the datacenter"
     }
 
     fn still_ours(&self) -> Result<(), String> {
         self.local.still_ours()?;
-        self.run.still_held().map_err(|error| error.to_string())
+        let held = self.world.majority.still_held();
+        held.map_err(|error| error.to_string())
+    }
+}
+
+impl Drop for DatacenterLock<'_> {
+    /// Before the local lock goes: whoever takes that one next finds this one gone, or knows its holder for dead.
+    fn drop(&mut self) {
+        self.world.majority.let_go();
     }
 }

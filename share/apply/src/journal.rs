@@ -39,6 +39,7 @@ impl Past {
 }
 
 pub struct Journal {
+    pub run: Uuid,
     host: Host,
     folder: PathBuf,
     /// Absent until the run begins: a plan that is refused leaves no trace.
@@ -77,6 +78,7 @@ impl Journal {
         })?;
         let (past, begun) = past(&events);
         Ok(Journal {
+            run,
             host: host.clone(),
             folder,
             file: Mutex::default(),

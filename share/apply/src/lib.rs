@@ -10,6 +10,7 @@ mod datacenter_lock;
 mod executor;
 mod journal;
 mod lock;
+mod majority;
 mod preflight;
 mod restore_data;
 mod run;

@@ -89,6 +89,7 @@ pub fn closed_doors(world: &World, steps: &[&Step]) -> Vec<String> {
 
 fn acts_on(step: &Step) -> Vec<Uuid> {
     match &step.verb {
+        Verb::FenceDeclare(with) => with.copies.clone(),
         Verb::RecordPut(with) => vec![with.through.server],
         Verb::RecordDelete(with) => vec![with.through.server],
         // These ask APIs or the network from here, whatever host they are about.

@@ -15,6 +15,7 @@ use platform::{Canceller, Host, SshTarget, moray::Moray, resolv_conf, sysinfo, u
 use quorum::Ensemble;
 use serde_json::{Map, Value};
 
+use crate::majority::Majority;
 use crate::step::StepError;
 use crate::{restore_data, secrets};
 
@@ -48,6 +49,8 @@ pub struct World {
     request: Uuid,
     /// Other servers that were asked for already.
     hosts: Mutex<BTreeMap<Uuid, Host>>,
+    /// What the run holds beyond this headnode.
+    pub majority: Majority,
 }
 
 impl World {
@@ -75,6 +78,7 @@ impl World {
             restore_data: PathBuf::from(documents::restore_data::FOLDER),
             request,
             hosts: Mutex::default(),
+            majority: Majority::default(),
             local,
         })
     }
@@ -96,6 +100,7 @@ impl World {
             restore_data: self.restore_data.clone(),
             request: self.request,
             hosts: Mutex::default(),
+            majority: self.majority.clone(),
         }
     }
 
@@ -175,6 +180,7 @@ impl World {
             restore_data: PathBuf::from(documents::restore_data::FOLDER),
             request: Uuid::nil(),
             hosts: Mutex::default(),
+            majority: Majority::default(),
         }
     }
 

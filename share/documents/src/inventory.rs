@@ -240,9 +240,24 @@ pub struct RestorePoint {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Fence {
     pub server: Uuid,
+    /// How often the server was declared dead.
     pub epoch: u64,
-    pub vms: Vec<Uuid>,
+    pub replaced: Vec<Replaced>,
+    /// The server may run again what it has.
+    pub lifted: bool,
     pub learnt: Learnt,
+}
+
+/// A VM of a dead server, and the one that took its place.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Replaced {
+    pub old: Uuid,
+    /// The new VM's, which is derived from the run and known beforehand.
+    pub new: Uuid,
+    pub service: String,
+    /// The old VM's.
+    pub alias: String,
 }
 
 impl Inventory {

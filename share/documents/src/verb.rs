@@ -13,6 +13,7 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::health::Health;
+use crate::inventory::Replaced;
 use crate::secret::SecretRef;
 
 /// What a step does, and to what.
@@ -22,6 +23,10 @@ pub enum Verb {
     /// The lost server must answer nowhere: not by ssh, not by any of its zones' APIs.
     #[serde(rename = "check.silent")]
     CheckSilent(CheckSilent),
+    /// Declares a server dead: in the datacenter's ZooKeeper, by the word of a majority, and with a copy on each headnode that
+    /// lives. The VMs that are replaced may not run there again.
+    #[serde(rename = "fence.declare")]
+    FenceDeclare(FenceDeclare),
     /// An image is installed on the host, with its origins.
     #[serde(rename = "check.image")]
     CheckImage(CheckImage),
@@ -92,6 +97,17 @@ pub struct CheckSilent {
     pub address: IpAddr,
     /// `address:port` of the APIs that its zones served.
     pub apis: Vec<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FenceDeclare {
+    pub server: Uuid,
+    /// Its name, for people.
+    pub hostname: String,
+    pub replaced: Vec<Replaced>,
+    /// Headnodes that keep a copy, which is what a server that comes back is shown.
+    pub copies: Vec<Uuid>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -349,6 +365,7 @@ impl Verb {
     pub fn name(&self) -> &'static str {
         match self {
             Verb::CheckSilent(_) => "check.silent",
+            Verb::FenceDeclare(_) => "fence.declare",
             Verb::CheckImage(_) => "check.image",
             Verb::CheckZone(_) => "check.zone",
             Verb::AddressTake(_) => "address.take",
@@ -373,8 +390,9 @@ impl Verb {
     }
 
     /// Every name, in the order above: what an error about an unknown verb offers.
-    pub const NAMES: [&'static str; 21] = [
+    pub const NAMES: [&'static str; 22] = [
         "check.silent",
+        "fence.declare",
         "check.image",
         "check.zone",
         "address.take",

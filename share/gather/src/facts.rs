@@ -45,6 +45,8 @@ pub struct RawFacts {
     pub points: Vec<RestorePoints>,
     /// Snapshots on this headnode, as `dataset@snapshot` and GUID. None: they could not be listed.
     pub snapshots: Option<BTreeSet<(String, String)>>,
+    /// Copies of fences on this headnode, with its name.
+    pub fences: Vec<Heard<quorum::Fence>>,
     pub warnings: Vec<String>,
 }
 
@@ -126,6 +128,7 @@ impl RawFacts {
             kept: Vec::new(),
             points: Vec::new(),
             snapshots: None,
+            fences: Vec::new(),
             warnings: Vec::new(),
         }
     }

@@ -52,6 +52,7 @@ fn facts(options: &Options) -> Result<RawFacts, GatherError> {
     raw.config = config.facts;
     let store = Store::new(host.path(FOLDER));
     kept::read(&store, &mut raw);
+    fences(host, &name, &mut raw);
 
     let endpoints = endpoints(options, &raw);
     let admin = admin(&raw);
@@ -95,6 +96,21 @@ fn config(host: &Host, name: &str) -> Told<ConfigFacts> {
         "/usbkey/config".to_owned(),
         facts,
     )
+}
+
+/// Copies of fences here. That they can't be read is a source that did not answer.
+fn fences(host: &Host, name: &str, raw: &mut RawFacts) {
+    let from = format!("fences@{name}");
+    let kept = quorum::copies::all(host).map_err(|error| error.to_string());
+    let asked = quorum::copies::FOLDER;
+    raw.sources
+        .push(machines::account(&from, asked, kept.as_ref().err()));
+    let heard = |what| Heard {
+        from: from.clone(),
+        at: Timestamp::now(),
+        what,
+    };
+    raw.fences = kept.unwrap_or_default().into_iter().map(heard).collect();
 }
 
 /// Where the APIs are; none when even the datacenter's name is not known, and no URL was given.

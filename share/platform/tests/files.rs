@@ -81,20 +81,18 @@ fn files_are_renamed_and_removed() {
 }
 
 #[test]
-fn another_host_s_files_are_not_written() {
+fn another_host_s_files_are_not_listed_renamed_or_removed() {
     let host = Host::ssh(SshTarget {
         server_name: "headnode1".to_owned(),
         address: [10, 99, 99, 8].into(),
         identity: None,
         known_hosts: None,
     });
-    let error = host
-        .write_atomic("/usbkey/config", b"x", 0o600)
-        .unwrap_err();
+    let error = host.remove_file("/usbkey/config").unwrap_err();
     assert_eq!(
         error.to_string(),
-        "could not write /usbkey/config on headnode1: this is done only on the host that the tool runs on; run the tool there"
+        "could not remove /usbkey/config on headnode1: this is done only on the host that the tool runs on; run the tool there"
     );
     assert!(host.list("/usbkey").is_err());
-    assert!(host.remove_file("/usbkey/config").is_err());
+    assert!(host.rename("/usbkey/config", "/usbkey/other").is_err());
 }

@@ -10,6 +10,7 @@
 mod support;
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
@@ -156,10 +157,31 @@ fn case_stream() {
         .args(["-c", "cat > \"$1\"", "sh"])
         .arg(&file);
     let from = Command::new("head").args(["-c", "500000", "/dev/zero"]);
-    let moved = there().pipe(&from, &Host::local("/"), &to).unwrap();
+    there().pipe(&from, &Host::local("/"), &to).unwrap();
+    assert_eq!(fs::metadata(&file).unwrap().len(), 500_000);
+}
+
+#[test]
+fn a_file_is_written_on_another_host_with_its_mode_and_as_a_whole() {
+    in_its_own_process(&[("ssh", SSH)], "case_file");
+}
+
+#[test]
+#[ignore = "run by the test above"]
+fn case_file() {
+    let path = folder().join("made/of two/a fence.json");
+    let (parent, host) = (path.parent().unwrap(), there());
+    host.make_dir_all(parent, 0o700).unwrap();
+    for content in ["first", "second, and longer"] {
+        host.write_atomic(&path, content.as_bytes(), 0o600).unwrap();
+        assert_eq!(host.read(&path).unwrap(), content.as_bytes());
+    }
+    let mode = |path: &std::path::Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!((mode(parent), mode(&path)), (0o700, 0o600));
     assert_eq!(
-        (moved, fs::metadata(&file).unwrap().len()),
-        (500_000, 500_000)
+        fs::read_dir(parent).unwrap().count(),
+        1,
+        "nothing is left beside it"
     );
 }
 

@@ -6,7 +6,6 @@
 
 mod support;
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -159,17 +158,12 @@ fn cancelling_ends_what_runs_and_starts_nothing_more() {
 }
 
 #[test]
-fn a_pipeline_moves_bytes_and_counts_them() {
+fn a_pipeline_moves_bytes() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("copy");
     let from = shell("head -c 1000000 /dev/zero");
     let to = shell("cat > \"$1\"").arg("sh").arg(&file);
-    let moved = AtomicU64::new(5);
-    assert_eq!(
-        here().pipe_counted(&from, &here(), &to, &moved).unwrap(),
-        1_000_000
-    );
-    assert_eq!(moved.load(Ordering::Relaxed), 1_000_005);
+    here().pipe(&from, &here(), &to).unwrap();
     assert_eq!(std::fs::metadata(&file).unwrap().len(), 1_000_000);
 }
 
@@ -180,10 +174,7 @@ fn a_pipeline_tells_the_side_that_failed() {
         .pipe(&shell("echo x; echo gone >&2; exit 1"), &here(), &cat)
         .unwrap_err();
     assert!(sender.to.is_none());
-    assert!(
-        sender.to_string().contains("gone (after 2 bytes)"),
-        "{sender}"
-    );
+    assert!(sender.to_string().contains("gone"), "{sender}");
 
     let receiver = shell("echo destination exists >&2; exit 1");
     let failed = here()

@@ -64,8 +64,9 @@ pub fn all(host: &Host) -> Result<Vec<Fence>, FileError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fence::{KIND, Lifted, Replaced};
+    use crate::fence::{KIND, Lifted};
     use documents::Timestamp;
+    use documents::inventory::Replaced;
     use std::os::unix::fs::PermissionsExt;
 
     const SERVER: Uuid = Uuid::from_u128(7);

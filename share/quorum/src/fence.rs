@@ -5,6 +5,7 @@
 
 use std::fmt;
 
+use documents::inventory::Replaced;
 use documents::{Timestamp, Uuid};
 use serde::{Deserialize, Serialize};
 
@@ -40,16 +41,6 @@ pub struct Fence {
     /// It was lifted: the server may run what it has.
     #[serde(default)]
     pub lifted: Option<Lifted>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Replaced {
-    pub old: Uuid,
-    /// The new VM's, which is derived from the run and known beforehand.
-    pub new: Uuid,
-    pub service: String,
-    /// The old VM's.
-    pub alias: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -112,47 +103,61 @@ impl fmt::Display for Fence {
     }
 }
 
-/// Declares a fence under the lock, and returns it as it stands. The epoch that the caller chose is not taken: it is the one
-/// after the last. A run that declares its fence again, after a crash, finds it there and keeps it, with the VMs of both.
+/// The fence that `wanted` becomes after the one that there is. The epoch that the caller chose is not taken: it is the one after
+/// the last. A run that declares its fence again, after a crash, keeps it, with the VMs of both.
+pub fn after(known: Option<&Fence>, wanted: Fence) -> Fence {
+    let mut fence = wanted;
+    let Some(known) = known else {
+        fence.epoch = 1;
+        return fence;
+    };
+    let same = known.stands() && known.run == fence.run;
+    fence.epoch = if same { known.epoch } else { known.epoch + 1 };
+    if same {
+        fence.declared_at = known.declared_at;
+        fence.declared_by = known.declared_by;
+    }
+    if known.stands() {
+        // Another run may restore more of the same dead server: what was replaced before must stay down all the same.
+        let mut replaced = known.replaced.clone();
+        let is_new = |vm: &Replaced| !replaced.iter().any(|known| known.old == vm.old);
+        let new: Vec<Replaced> = fence
+            .replaced
+            .iter()
+            .filter(|vm| is_new(vm))
+            .cloned()
+            .collect();
+        replaced.extend(new);
+        // Of one that is replaced anew the newer word holds.
+        for vm in &mut replaced {
+            if let Some(newer) = fence.replaced.iter().find(|newer| newer.old == vm.old) {
+                *vm = newer.clone();
+            }
+        }
+        fence.replaced = replaced;
+        fence.power_off = fence.power_off.or_else(|| known.power_off.clone());
+        fence.addresses_reused |= known.addresses_reused;
+    }
+    fence
+}
+
+/// Declares a fence under the lock, and returns it as it stands.
 pub fn declare(lock: &RunLock, wanted: &Fence) -> Result<Fence, QuorumError> {
     let session = lock.session();
     lock.still_held()?;
     session.make_folder(FOLDER)?;
     let path = Fence::path(wanted.server);
-    let mut fence = wanted.clone();
-    let Some((old, version)) = stored(session, wanted.server)? else {
-        fence.epoch = 1;
-        return match session.create(&path, &fence.to_bytes())? {
-            true => Ok(fence),
-            false => Err(QuorumError::Raced { path }),
-        };
-    };
-    if old.stands() && old.run == wanted.run {
-        fence = old.clone();
-        for replaced in &wanted.replaced {
-            if !fence.replaced.iter().any(|known| known.old == replaced.old) {
-                fence.replaced.push(replaced.clone());
-            }
-        }
-        fence.power_off = fence.power_off.or_else(|| wanted.power_off.clone());
-        fence.addresses_reused |= wanted.addresses_reused;
-    } else {
-        fence.epoch = old.epoch + 1;
-        if old.stands() {
-            // Another run restores more of the same dead server: what was replaced before must stay down all the same.
-            for replaced in old.replaced.iter().rev() {
-                if !fence.replaced.iter().any(|known| known.old == replaced.old) {
-                    fence.replaced.insert(0, replaced.clone());
-                }
-            }
-            fence.power_off = fence.power_off.or_else(|| old.power_off.clone());
-            fence.addresses_reused |= old.addresses_reused;
+    let known = stored(session, wanted.server)?;
+    let fence = after(known.as_ref().map(|(known, _)| known), wanted.clone());
+    match known {
+        None if session.create(&path, &fence.to_bytes())? => Ok(fence),
+        None => Err(QuorumError::Raced { path }),
+        Some((known, _)) if known == fence => Ok(fence),
+        Some((_, version)) => {
+            session.set(&path, &fence.to_bytes(), version)?;
+            Ok(fence)
         }
     }
-    if fence != old {
-        session.set(&path, &fence.to_bytes(), version)?;
-    }
-    Ok(fence)
 }
 
 /// The fence of a server, standing or lifted.

@@ -119,11 +119,13 @@ impl Datasets<'_> {
         let is_plain = copy.is_none_or(|copy| !copy.snapshots.is_empty())
             && !seen.ancestors.contains_key(&dataset)
             && common::due(theirs, copy, base.as_ref(), self.target).is_empty();
+        let written = seen.expected(&dataset).unwrap_or_default();
         is_plain.then(|| {
             Stream::New(Send {
                 dataset,
                 snapshot: taken.name.clone(),
                 base,
+                written,
             })
         })
     }
@@ -175,8 +177,9 @@ impl Datasets<'_> {
             base = Some(ancestor.there);
         }
         let (taken, as_of) = self.snapshot(&dataset, seen)?;
+        let written = seen.expected(&dataset).unwrap_or_default();
         let way = self.share(&taken, &copy_name, copy.as_ref(), Way::from(base), &theirs)?;
-        result.bytes += way.bytes + self.send(&taken, way.base, &copy_name)?;
+        result.bytes += way.bytes + self.send(&taken, way.base, written, &copy_name)?;
         let mut theirs = theirs;
         theirs.extend(way.bookmarks);
         theirs.push(taken.clone());
@@ -229,12 +232,14 @@ impl Datasets<'_> {
         &self,
         snapshot: &Snapshot,
         base: Option<Snapshot>,
+        written: u64,
         copy: &str,
     ) -> Result<u64, SyncError> {
         let send = Send {
             dataset: snapshot.dataset.clone(),
             snapshot: snapshot.name.clone(),
             base,
+            written,
         };
         self.source.send(&Stream::New(send), copy)
     }
@@ -260,7 +265,7 @@ impl Datasets<'_> {
             let sent = self
                 .source
                 .bookmark(dataset, &step.name, &bookmark.name)
-                .and_then(|()| self.send(step, way.base.clone(), copy_name));
+                .and_then(|()| self.send(step, way.base.clone(), 0, copy_name));
             way.bookmarks.push(bookmark);
             match sent {
                 Ok(bytes) => way.bytes += bytes,

@@ -3,7 +3,7 @@
 //! The headnodes of the datacenter: this one, by its own word; the others, by CNAPI's or, while that is down, by what restore
 //! data remembers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::path::PathBuf;
 
@@ -161,6 +161,15 @@ fn of_record(record: &Value) -> Option<Headnode> {
         hostname: hostname.unwrap_or_else(|| uuid.to_string()),
         address: sysinfo.and_then(|sysinfo| sysinfo.admin_ip()),
     })
+}
+
+/// Headnodes that were declared dead, as this headnode's copies of fences have it. What is left of them here is all there is.
+pub fn declared_dead(host: &Host) -> Result<BTreeSet<Uuid>, SyncError> {
+    let fences = quorum::copies::all(host);
+    let fences =
+        fences.map_err(|e| hosts::failed("read which servers were declared dead", e.into()))?;
+    let standing = fences.iter().filter(|fence| fence.stands());
+    Ok(standing.map(|fence| fence.server).collect())
 }
 
 /// How we log in on other headnodes. Without an identity, by ssh's own defaults.

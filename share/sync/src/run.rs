@@ -132,7 +132,7 @@ impl Sync {
             }
         };
         let mut pulled: Vec<(usize, Pulled)> = thread::scope(|scope| {
-            let jobs = self.jobs.clamp(1, ground.headnodes.len());
+            let jobs = self.jobs.min(ground.headnodes.len());
             let workers: Vec<_> = (0..jobs).map(|_| scope.spawn(work)).collect();
             let done = workers.into_iter().filter_map(|worker| worker.join().ok());
             done.flatten().collect()
@@ -228,6 +228,17 @@ impl Sync {
             (true, true) => Vec::new(),
             _ => headnodes::chosen(known, &self.from, this.uuid)?,
         };
+        let asked = headnodes.len();
+        if self.from.is_empty() {
+            let dead = headnodes::declared_dead(&self.host)?;
+            headnodes.retain(|one| {
+                let is_dead = one.uuid.is_some_and(|uuid| dead.contains(&uuid));
+                if is_dead {
+                    info!(headnode = %one.hostname, "was declared dead, and is not pulled from");
+                }
+                !is_dead
+            });
+        }
         if self.local {
             headnodes.push(Headnode {
                 uuid: Some(this.uuid),
@@ -235,7 +246,7 @@ impl Sync {
                 address: None,
             });
         }
-        if headnodes.is_empty() {
+        if headnodes.is_empty() && asked == 0 {
             let why = "no other headnode is known: CNAPI does not answer or has none, and there is no \
                        restore data yet; name one with --from ADDRESS";
             return Err(SyncError::Setup(why.to_owned()));

@@ -20,6 +20,8 @@ pub struct Send {
     pub snapshot: String,
     /// The source's snapshot that the copy has too, or that the dataset is a clone of; none sends everything.
     pub base: Option<Snapshot>,
+    /// Bytes that were written since the base, or all that there are.
+    pub written: u64,
 }
 
 /// How an interrupted receive goes on.
@@ -87,7 +89,8 @@ pub trait Source {
     fn bookmark(&self, dataset: &str, snapshot: &str, name: &str) -> Result<(), SyncError>;
     /// Removes a snapshot and its bookmark.
     fn remove_snapshot(&self, dataset: &str, name: &str) -> Result<(), SyncError>;
-    /// Sends a stream and has it received into `copy`; returns the bytes that went over. A snapshot that was sent gets a bookmark
+    /// Sends a stream and has it received into `copy`; returns the bytes that went over; within one headnode nothing does, and it
+    /// is what was written. A snapshot that was sent gets a bookmark
     /// of its name, which remains should the snapshot go.
     fn send(&self, stream: &Stream, copy: &str) -> Result<u64, SyncError>;
     /// Says what will be sent after the next stream, most likely: a source may begin with it while that one is still received.

@@ -107,6 +107,7 @@ fn a_run_killed_between_receive_and_record_is_completed_by_the_next() {
         dataset,
         snapshot: sent.name.clone(),
         base: Some(base),
+        written: 0,
     });
     Source::send(&world, &stream, &names::copy(SOURCE, IMGAPI)).unwrap();
     world.later(60);

@@ -60,7 +60,12 @@ fn one_step_can_be_run_by_hand_and_a_service_left_out() {
         out(&early)
     );
 
-    for step in ["headnode0/silent", "imgapi/image", "imgapi/address-net0"] {
+    for step in [
+        "headnode0/silent",
+        "headnode0/fence",
+        "imgapi/image",
+        "imgapi/address-net0",
+    ] {
         scene.ok(
             "headnode1",
             &format!("triton-apply --yes --only {step} < plan.json"),
@@ -89,7 +94,7 @@ fn planning_again_after_a_half_done_run_gives_the_same_names_and_resumes() {
     scene.ok("headnode1", PLAN);
     scene.ok(
         "headnode1",
-        "triton-apply --yes --only headnode0/silent --only sapi/record < plan.json",
+        "triton-apply --yes --only headnode0/silent --only headnode0/fence --only sapi/record < plan.json",
     );
     scene.ok("headnode1", &PLAN.replace("plan.json", "again.json"));
     let names = "grep -o '\"vm\":\"[^\"]*\"' | sort -u";

@@ -5,6 +5,7 @@
 mod address;
 mod check;
 mod dataset;
+mod fence;
 mod headnode;
 mod metadata;
 mod record;
@@ -21,6 +22,7 @@ use crate::step::Deed;
 pub fn deed(verb: &Verb) -> &dyn Deed {
     match verb {
         Verb::CheckSilent(with) => with,
+        Verb::FenceDeclare(with) => with,
         Verb::CheckImage(with) => with,
         Verb::CheckZone(with) => with,
         Verb::AddressTake(with) => with,

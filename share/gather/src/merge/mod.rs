@@ -29,6 +29,7 @@ pub fn merge(raw: RawFacts) -> Inventory {
     let restore_points = points::existing(&raw, &mut warnings);
     let reserved = world::reserved(&raw, dc.sapi_app);
     let zk_servers = world::zk_servers(&raw);
+    let fences = world::fences(&raw);
     let mut sources = raw.sources;
     sources.sort_by(|a, b| a.name.cmp(&b.name));
     warnings.sort();
@@ -48,7 +49,7 @@ pub fn merge(raw: RawFacts) -> Inventory {
         restore_points,
         reserved,
         zk_servers,
-        fences: Vec::new(),
+        fences,
         warnings,
         rest: Map::new(),
     }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use documents::Uuid;
 use documents::inventory::{
-    Image, Learnt, Network, ReservedAddress, Service, ZkServer, holder_of_reserved,
+    Fence, Image, Learnt, Network, ReservedAddress, Service, ZkServer, holder_of_reserved,
 };
 use documents::restore_data::Part;
 use serde_json::Value;
@@ -95,6 +95,23 @@ pub fn reserved(raw: &RawFacts, sapi_app: Option<Uuid>) -> Vec<ReservedAddress> 
         .collect();
     reserved.sort_by_key(|one| (one.network, one.ip));
     reserved
+}
+
+/// Servers that were declared dead, as this headnode's copies have it.
+pub fn fences(raw: &RawFacts) -> Vec<Fence> {
+    let mut fences: Vec<Fence> = raw
+        .fences
+        .iter()
+        .map(|heard| Fence {
+            server: heard.what.server,
+            epoch: heard.what.epoch,
+            replaced: heard.what.replaced.clone(),
+            lifted: !heard.what.stands(),
+            learnt: Learnt::new(&heard.from, heard.at),
+        })
+        .collect();
+    fences.sort_by_key(|fence| fence.server);
+    fences
 }
 
 /// `ZK_SERVERS` of SAPI's application.

@@ -9,7 +9,7 @@ use documents::verb::{Expects, ResolversSet};
 use documents::{Uuid, Verb};
 
 use super::facts::World;
-use super::steps::silence_ids;
+use super::fences;
 
 /// The step that makes a headnode resolve; none where there is no live binder to ask.
 pub fn resolvers_id(world: &World<'_>, server: Uuid) -> Option<StepId> {
@@ -47,7 +47,7 @@ pub fn resolvers(world: &World<'_>) -> Vec<Step> {
             gone: world.lost_resolvers(),
         }),
         expects: Expects::default(),
-        needs: silence_ids(world),
+        needs: fences::ids(world),
         service: "dc".to_owned(),
         why: format!(
             "{} must ask binders that live, or its agents report nothing",

@@ -10,11 +10,12 @@ use documents::verb::{Expects, RecordDelete, VmRetire};
 use documents::{Plan, Verb};
 
 use super::facts::World;
+use super::fences;
 use super::guards::refuse;
 use super::notices::notice;
 use super::replace::answering_in;
 use super::select::Selection;
-use super::steps::{INSTANCES, silence_ids};
+use super::steps::INSTANCES;
 
 pub fn retire(world: &World<'_>, selection: &Selection<'_>, plan: &mut Plan) {
     let mut lost: Vec<&Instance> = world
@@ -85,13 +86,13 @@ fn steps(world: &World<'_>, selection: &Selection<'_>, member: &Instance, name: 
         vm: member.uuid,
         server,
     };
-    let mut vmapi = silence_ids(world);
+    let mut vmapi = fences::ids(world);
     vmapi.extend(answering_in(world, selection, "vmapi"));
     vec![
         step(
             "retire-record",
             Verb::RecordDelete(record),
-            silence_ids(world),
+            fences::ids(world),
             format!("{name} is lost: SAPI must not name it to those who look for a member"),
         ),
         step(

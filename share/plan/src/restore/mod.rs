@@ -4,6 +4,7 @@
 
 mod addresses;
 mod facts;
+mod fences;
 mod guards;
 mod headnodes;
 mod members;
@@ -54,7 +55,12 @@ pub fn plan_restore(
     let catalogue = catalogue.refined(plugins);
     let dc = datacenter(inventory)?;
     let goal = goal(inventory, &catalogue, options)?;
-    let epoch = epoch(inventory, &goal);
+    let epoch = fences::epoch(
+        &inventory.fences,
+        &dc,
+        &Goal::Restore(goal.clone()),
+        &goal.lost,
+    );
     let run = derive::run(&dc, epoch, &Goal::Restore(goal.clone()));
     let world = World::new(inventory, &catalogue, &goal, run);
 
@@ -77,6 +83,7 @@ pub fn plan_restore(
         let addresses = Addresses::of(&world, &selection);
         guards::addresses(&world, &addresses, &mut plan);
         plan.steps.extend(steps::silence(&world));
+        plan.steps.extend(fences::declare(&world, &selection));
         plan.steps.extend(headnodes::resolvers(&world));
         for replacement in selection.in_order(&world) {
             guards::service(&world, &selection, replacement, options, &mut plan);
@@ -187,13 +194,4 @@ fn goal(
     services.sort();
     services.dedup();
     Ok(RestoreGoal { lost, on, services })
-}
-
-/// The newest fence of a lost server; 0 before there is any.
-fn epoch(inventory: &Inventory, goal: &RestoreGoal) -> u64 {
-    let fences = inventory
-        .fences
-        .iter()
-        .filter(|fence| goal.lost.contains(&fence.server));
-    fences.map(|fence| fence.epoch).max().unwrap_or(0)
 }

@@ -17,6 +17,7 @@ use serde_json::{Map, Value, json};
 
 use super::addresses::Addresses;
 use super::facts::World;
+use super::fences;
 use super::headnodes::resolvers_id;
 use super::select::Replacement;
 use crate::{derive, payload};
@@ -92,7 +93,7 @@ impl Builder<'_, '_> {
             "image",
             verb,
             Expects::default(),
-            silence_ids(self.world),
+            fences::ids(self.world),
             why,
         );
     }
@@ -125,7 +126,7 @@ impl Builder<'_, '_> {
                 }
             };
             let Some(verb) = verb else { continue };
-            let needs = silence_ids(self.world);
+            let needs = fences::ids(self.world);
             self.push(
                 &address_step(&interface),
                 verb,
@@ -220,7 +221,7 @@ impl Builder<'_, '_> {
             "record",
             verb,
             Expects::default(),
-            silence_ids(self.world),
+            fences::ids(self.world),
             why,
         );
     }
@@ -238,7 +239,7 @@ impl Builder<'_, '_> {
         for (interface, _) in nics(replacement) {
             needs.extend(self.ids(&[address_step(&interface).as_str()]));
         }
-        needs.extend(silence_ids(self.world));
+        needs.extend(fences::ids(self.world));
         let verb = Verb::ZoneCreate(ZoneCreate {
             vm: replacement.new,
             payload,
@@ -509,12 +510,8 @@ pub fn silence(world: &World<'_>) -> Vec<Step> {
     steps
 }
 
-fn silence_id(hostname: &str) -> StepId {
+pub fn silence_id(hostname: &str) -> StepId {
     StepId(format!("{hostname}/silent"))
-}
-
-pub fn silence_ids(world: &World<'_>) -> Vec<StepId> {
-    silence(world).into_iter().map(|step| step.id).collect()
 }
 
 /// RFC 7396 on maps: null removes, objects merge, all else replaces.

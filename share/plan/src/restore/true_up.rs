@@ -83,7 +83,7 @@ fn step(
     why: &str,
 ) -> Step {
     let mut needs = needs;
-    needs.extend(super::steps::silence_ids(world));
+    needs.extend(super::fences::ids(world));
     needs.sort();
     needs.dedup();
     Step {

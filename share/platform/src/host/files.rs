@@ -97,8 +97,18 @@ impl Host {
         bytes: &[u8],
         mode: u32,
     ) -> Result<(), FileError> {
-        let path = self.only_here("write", path)?;
-        self.io("write", &path, replace(&path, bytes, mode))
+        let path = self.path(path);
+        if self.is_local() {
+            return self.io("write", &path, replace(&path, bytes, mode));
+        }
+        let new = beside(&path);
+        let mode = format!("{mode:o}");
+        // Nobody may read it before there is something in it.
+        let prepare = [
+            Command::new("touch").arg("--").arg(&new),
+            Command::new("chmod").arg(mode).arg(&new),
+        ];
+        self.put_there("write", &path, &new, &prepare, bytes)
     }
 
     /// Gives a file that is there another content, as a whole, with the mode and owner that it has.
@@ -108,22 +118,31 @@ impl Host {
             let mode = self.io("rewrite", &path, fs::metadata(&path))?.mode();
             return self.io("rewrite", &path, replace(&path, bytes, mode & 0o7777));
         }
-        let new = path.with_file_name(format!(
-            ".new-{}",
-            path.file_name().unwrap_or_default().to_string_lossy()
-        ));
-        let mut output = OsString::from("of=");
-        output.push(&new);
+        let new = beside(&path);
         // The copy brings the mode, before anything that may be secret is in it.
-        let steps = [
-            Command::new("cp").args(["-p", "--"]).arg(&path).arg(&new),
+        let copy = Command::new("cp").args(["-p", "--"]).arg(&path).arg(&new);
+        self.put_there("rewrite", &path, &new, &[copy], bytes)
+    }
+
+    /// On another host: prepares the new file, fills it, and gives it its name.
+    fn put_there(
+        &self,
+        action: &'static str,
+        path: &Path,
+        new: &Path,
+        prepare: &[Command],
+        bytes: &[u8],
+    ) -> Result<(), FileError> {
+        let mut output = OsString::from("of=");
+        output.push(new);
+        let put = [
             Command::new("dd").arg(output).stdin(bytes),
             Command::new("sync"),
-            Command::new("mv").args(["-f", "--"]).arg(&new).arg(&path),
+            Command::new("mv").args(["-f", "--"]).arg(new).arg(path),
         ];
-        for step in &steps {
+        for step in prepare.iter().chain(&put) {
             self.run_ok(step)
-                .map_err(|error| self.file_error("rewrite", &path, FileFailure::Command(error)))?;
+                .map_err(|error| self.file_error(action, path, FileFailure::Command(error)))?;
         }
         Ok(())
     }
@@ -163,7 +182,18 @@ impl Host {
 
     /// Makes a folder and those above it that are missing, all with `mode`; those that are there stay as they are.
     pub fn make_dir_all(&self, path: impl AsRef<Path>, mode: u32) -> Result<(), FileError> {
-        let path = self.only_here("make the folder", path)?;
+        let path = self.path(path);
+        if !self.is_local() {
+            let make = Command::new("mkdir")
+                .args(["-p", "-m"])
+                .arg(format!("{mode:o}"))
+                .arg("--")
+                .arg(&path);
+            let made = self.run_ok(&make).map(drop);
+            return made.map_err(|error| {
+                self.file_error("make the folder", &path, FileFailure::Command(error))
+            });
+        }
         let made = DirBuilder::new().recursive(true).mode(mode).create(&path);
         self.io("make the folder", &path, made)
     }
@@ -211,6 +241,12 @@ fn replace(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     file.as_file().sync_all()?;
     file.persist(path).map_err(|error| error.error)?;
     sync_folder(path)
+}
+
+/// Where the new content of a file is put first, on another host.
+fn beside(path: &Path) -> PathBuf {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    path.with_file_name(format!(".new-{name}"))
 }
 
 /// A rename is durable only when the folder is.

@@ -2,8 +2,7 @@
 // If a copy of the MPL was not distributed with this file, You can obtain one at https://mozilla.org/MPL/2.0/.
 //! `A | B` across two hosts, data streamed, both sides' errors told: what `zfs send | zfs receive` runs on.
 
-use std::io::{self, PipeReader, PipeWriter, Read, Write};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::io;
 use std::thread;
 
 use super::Host;
@@ -22,8 +21,6 @@ pub struct PipeError {
     pub from: Option<CommandError>,
     /// What went wrong with the command that reads.
     pub to: Option<CommandError>,
-    /// Bytes that came through before the failure.
-    pub moved: u64,
 }
 
 impl PipeError {
@@ -48,40 +45,22 @@ impl PipeError {
             .flatten()
             .map(ToString::to_string)
             .collect();
-        format!("{} (after {} bytes)", sides.join("; "), self.moved)
+        sides.join("; ")
     }
 }
 
 impl Host {
-    /// Runs `from` here and `to` on `to_host`, the one's standard output being the other's standard input.
-    /// Returns the number of bytes that went through.
-    pub fn pipe(&self, from: &Command, to_host: &Host, to: &Command) -> Result<u64, PipeError> {
-        self.pipe_counted(from, to_host, to, &AtomicU64::new(0))
-    }
-
-    /// Like [`Host::pipe`]; `moved` is added to as the bytes go through, for whoever shows progress.
-    pub fn pipe_counted(
-        &self,
-        from: &Command,
-        to_host: &Host,
-        to: &Command,
-        moved: &AtomicU64,
-    ) -> Result<u64, PipeError> {
-        let before = moved.load(Ordering::Relaxed);
-        let count = || moved.load(Ordering::Relaxed) - before;
-        let fail = |from, to| PipeError {
-            from,
-            to,
-            moved: count(),
-        };
+    /// Runs `from` here and `to` on `to_host`, the one's standard output being the other's standard input: one pipe between them,
+    /// and nobody in it who would copy every byte twice.
+    pub fn pipe(&self, from: &Command, to_host: &Host, to: &Command) -> Result<(), PipeError> {
+        let fail = |from, to| PipeError { from, to };
         let no_pipe = |error| {
             fail(
                 Some(CommandError::not_started(self.name(), from, &error)),
                 None,
             )
         };
-        let (reader, from_out) = io::pipe().map_err(no_pipe)?;
-        let (to_in, writer) = io::pipe().map_err(no_pipe)?;
+        let (to_in, from_out) = io::pipe().map_err(no_pipe)?;
 
         // The reading side first: when it can't start, nothing was read from the other in vain.
         let receiver = Child::start(to_host, to, Stdin::Pipe(to_in), Stdout::Capture)
@@ -94,7 +73,6 @@ impl Host {
             }
         };
         let (sent, received) = thread::scope(|scope| {
-            scope.spawn(|| copy(reader, writer, moved));
             let received = scope.spawn(|| {
                 let received = receiver.wait();
                 // A sender that writes nothing would not notice that nobody reads any more.
@@ -124,7 +102,7 @@ impl Host {
             (sent, _) => failure_of(self, from, sent),
         };
         match (from_error, to_error) {
-            (None, None) => Ok(count()),
+            (None, None) => Ok(()),
             (from, to) => Err(fail(from, to)),
         }
     }
@@ -144,20 +122,5 @@ fn failure_of(
         Ok(output) if output.success() => None,
         Ok(output) => Some(CommandError::of_output(host, command, &output)),
         Err(error) => Some(error),
-    }
-}
-
-/// Ends when either side is closed, and closes the other by it.
-fn copy(mut from: PipeReader, mut to: PipeWriter, moved: &AtomicU64) {
-    let mut buffer = vec![0; 1 << 17];
-    loop {
-        match from.read(&mut buffer) {
-            Ok(0) => return,
-            Ok(count) if to.write_all(&buffer[..count]).is_ok() => {
-                moved.fetch_add(count as u64, Ordering::Relaxed);
-            }
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => (),
-            _ => return,
-        }
     }
 }

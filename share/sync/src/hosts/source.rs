@@ -223,14 +223,17 @@ impl Source for HostSource {
         let invalid = |why| SyncError::command(&what, why);
         let from = self.send_command(&send)?;
         let to = zfs::receive(copy, false).map_err(invalid)?;
-        let moved = self
-            .here
+        self.here
             .pipe(&from, &self.here, &to)
             .map_err(|error| pipe_failed(&what, &error))?;
-        if let Stream::New(send) = stream {
-            self.bookmark_sent(&send.dataset, &send.snapshot);
+        match stream {
+            Stream::New(send) => {
+                self.bookmark_sent(&send.dataset, &send.snapshot);
+                Ok(send.written)
+            }
+            // What was left of it nobody counted.
+            Stream::Resume { .. } => Ok(0),
         }
-        Ok(moved)
     }
 }
 

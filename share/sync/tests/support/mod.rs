@@ -258,6 +258,7 @@ impl Source for World {
                     dataset: dataset.clone(),
                     snapshot: self.named(dataset, token),
                     base: self.common(dataset, copy),
+                    written: 0,
                 }
             }
         };

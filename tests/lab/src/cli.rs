@@ -203,6 +203,11 @@ pub fn main() -> ExitCode {
             root,
             install,
         }) => host_init::main(&root, &install, &host).map(|()| 0),
+        // Its guests run what is staged: a test of an older build would prove nothing.
+        Verb::Rig(command @ rig::cli::Command::Test { .. }) => match stage::stage(false) {
+            Ok(_) => return rig::cli::run(command),
+            Err(error) => Err(error),
+        },
         Verb::Rig(command) => return rig::cli::run(command),
         Verb::Machine(Machine::Probe) => namespace::leave(true)
             .or_else(|_| namespace::leave(false))

@@ -14,7 +14,7 @@ use documents::Uuid;
 use documents::restore_data::FOLDER;
 use platform::{Canceller, Host, end_all_children};
 use sync::headnodes::Login;
-use sync::keep::Grid;
+use sync::keep::{Grid, period};
 use sync::members::Clusters;
 use sync::serve::{self, Server};
 use sync::{Importance, Services, Store, Sync};
@@ -327,13 +327,6 @@ fn size(text: &str) -> Result<u64, String> {
     };
     let number: u64 = digits.parse().map_err(|_| wrong())?;
     number.checked_mul(factor).ok_or_else(wrong)
-}
-
-fn period(text: &str) -> Result<Duration, String> {
-    let seconds = sync::keep::seconds(text).and_then(|seconds| u64::try_from(seconds).ok());
-    seconds
-        .map(Duration::from_secs)
-        .ok_or_else(|| format!("\"{text}\" is not of the form 90s, 5m or 1h"))
 }
 
 /// Where this tool lies; on every headnode it is the same place.

@@ -9,6 +9,7 @@ mod compose;
 mod datacenter_lock;
 mod executor;
 mod journal;
+mod lift;
 mod lock;
 mod majority;
 mod preflight;
@@ -26,6 +27,7 @@ mod world;
 
 pub use executor::{Options, RefusalKind, Refused, apply};
 pub use journal::{Journal, runs};
+pub use lift::lift;
 pub use lock::Scope;
 pub use step::{Look, StepError};
 pub use world::{World, WorldOptions};

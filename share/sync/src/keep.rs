@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::str::FromStr;
+use std::time::Duration;
 
 use documents::{Timestamp, Uuid};
 
@@ -50,6 +51,14 @@ impl FromStr for Grid {
         let wrong = || format!("\"{text}\" is not of the form 12x5m,24x1h,7x1d");
         tiers.map(Grid).ok_or_else(wrong)
     }
+}
+
+/// A period as a flag has it.
+pub fn period(text: &str) -> Result<Duration, String> {
+    let seconds = seconds(text).and_then(|seconds| u64::try_from(seconds).ok());
+    seconds
+        .map(Duration::from_secs)
+        .ok_or_else(|| format!("\"{text}\" is not of the form 90s, 5m or 1h"))
 }
 
 /// `90s`, `5m`, `1h`, `7d`.

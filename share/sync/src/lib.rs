@@ -10,6 +10,7 @@ mod connection;
 pub mod datasets;
 pub mod endpoints;
 pub mod error;
+pub mod fences;
 mod files;
 pub mod generation;
 pub mod headnodes;

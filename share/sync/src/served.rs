@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use documents::Uuid;
 use platform::{Command, Dialogue, Host, zfs};
+use quorum::Fence;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -71,6 +72,11 @@ impl ServedSource {
         serde_json::from_value(answer).map_err(|error| {
             SyncError::command(what, format!("{} answers: {error}", self.hostname))
         })
+    }
+
+    /// Which servers were declared dead, as it knows.
+    pub fn fences(&self) -> Result<Vec<Fence>, SyncError> {
+        self.ask_for("ask which servers were declared dead", &Request::Fences {})
     }
 
     pub fn poke(&self) -> Result<(), SyncError> {

@@ -52,6 +52,7 @@ fn every_tool_works_on_a_terminal_and_its_logs_are_plain_there() {
     let folder = folder.path().to_str().unwrap();
     for tool in tool::all() {
         let words: &[&str] = match tool.as_str() {
+            "triton-hn-guard" => &["-vv", "-R", folder, "run"],
             "triton-plugin" => &["ls", "-vv"],
             "triton-svc-restore" => &["-vv", "--lost", "headnode0", "--plan"],
             _ => &["-vv", "-R", folder],

@@ -73,6 +73,10 @@ fn machines(lab: &Lab, given_up: &[String]) -> Machines {
     for host in dc.hosts.values() {
         for vm in host.vms.values() {
             let Some(role) = vm.role() else { continue };
+            // Nobody's records need to have what the agents do not report.
+            if vm.props.get("do_not_inventory") == Some(&Value::Bool(true)) {
+                continue;
+            }
             let nics = vm
                 .props
                 .get("nics")

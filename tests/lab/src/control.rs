@@ -57,6 +57,13 @@ enum Verb {
         #[serde(default)]
         given_up: Vec<String>,
     },
+    /// Names that two zones stood for at once since the lab came up, clusters left out.
+    Doubles,
+    /// Writes a node into binder's ZooKeeper, as anybody may who reaches it.
+    PutInZookeeper {
+        path: String,
+        content: String,
+    },
     /// What a service answers at its name.
     Fetch {
         service: String,
@@ -160,6 +167,15 @@ fn obey(lab: &Arc<Lab>, verb: Verb) -> Result<Value> {
         }
         Verb::Save { to } => fork::save(lab, &to)?,
         Verb::Log => return Ok(json!({ "calls": calls(lab)? })),
+        Verb::PutInZookeeper { path, content } => {
+            let put = lab.zookeeper.put(&path, content.into_bytes());
+            put.map_err(|why| LabError::Refused(format!("putting {path} into ZooKeeper: {why}")))?;
+        }
+        Verb::Doubles => {
+            let doubles = lab.doubles.lock();
+            let doubles = doubles.unwrap_or_else(|poisoned| poisoned.into_inner());
+            return Ok(json!({ "doubles": *doubles }));
+        }
         Verb::Fetch { service, path } => return Ok(fetch(lab, &service, &path)),
         Verb::Stop => (),
     }

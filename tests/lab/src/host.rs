@@ -18,7 +18,7 @@ use rustix::thread::{UnshareFlags, unshare_unsafe};
 use crate::error::{Attempted, LabError, Result};
 use crate::host_init::{self, Start};
 use crate::lab::Lab;
-use crate::{host_root, physics, standin, wire, world};
+use crate::{host_root, physics, smf, standin, wire, world};
 
 /// The hosts that run, by name.
 #[derive(Debug, Default)]
@@ -140,7 +140,7 @@ pub fn kill(lab: &Lab, host: &str) -> Result<()> {
     Ok(())
 }
 
-/// Power is back: memory is empty, what the key says is in `/usbkey`, and the zones boot.
+/// Power is back: memory is empty, what the key says is in `/usbkey`, services that precede the zones start, and the zones boot.
 pub fn boot(lab: &Arc<Lab>, host: &str) -> Result<()> {
     if !lab.dc().hosts.contains_key(host) {
         return Err(LabError::Refused(format!("{host} is no host of this lab")));
@@ -151,8 +151,10 @@ pub fn boot(lab: &Arc<Lab>, host: &str) -> Result<()> {
     host_root::lay(lab, host)?;
     world::at_boot(lab, host).attempted(format!("booting {host}"))?;
     start(lab, host)?;
-    physics::host_booted(lab, host);
-    Ok(())
+    physics::host_up(lab, host);
+    smf::before_zones(lab, host)?;
+    physics::zones_boot(lab, host);
+    smf::beside_zones(lab, host)
 }
 
 /// Has the init of a host start a process with the given standard streams. The answer to read from the stream

@@ -28,6 +28,8 @@ pub struct Lab {
     pub servers: OpenServers,
     /// What binder's ZooKeeper holds besides the registrars' nodes.
     pub zookeeper: Agreed,
+    /// Names that two zones stood for at once.
+    pub doubles: Mutex<Vec<String>>,
     /// Held by a request that reads moray, decides and writes it.
     pub deciding: Mutex<()>,
     dc: Mutex<Dc>,
@@ -85,6 +87,7 @@ impl Lab {
             kill: KillSwitch::default(),
             servers: OpenServers::default(),
             zookeeper: Agreed::default(),
+            doubles: Mutex::default(),
             deciding: Mutex::default(),
             dc: Mutex::new(dc),
         }

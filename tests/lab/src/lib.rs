@@ -33,6 +33,7 @@ pub mod running;
 pub mod servers;
 pub mod shell;
 pub mod size;
+mod smf;
 pub mod ssh;
 pub mod stage;
 pub mod standin;

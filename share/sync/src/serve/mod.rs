@@ -264,6 +264,10 @@ impl<W: Write> Conversation<'_, W> {
                 self.may_resume(&dataset, &token)?;
                 self.stream(zfs::Send::Resume { token })
             }
+            Request::Fences {} => {
+                let fences = quorum::copies::all(&self.server.host);
+                json(&fences.map_err(|error| Denied::Failed(error.to_string()))?)
+            }
             Request::Poke {} => {
                 let path = self.server.host.path(POKE);
                 files::make_private_folder(&self.server.host.path(FOLDER))?;

@@ -69,6 +69,8 @@ pub enum Request {
     Resume { vm: Uuid, token: String },
     /// Ends the stream that is being sent.
     Stop {},
+    /// Which servers were declared dead, as this headnode's copies of fences have it.
+    Fences {},
     /// Pull from us as soon as you can.
     Poke {},
     /// Says that the asking end is there.

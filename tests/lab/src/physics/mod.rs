@@ -22,6 +22,9 @@ use crate::servers;
 /// a service's answer.
 const UNREGISTERED: [&str; 2] = ["assets", "manatee"];
 
+/// Services that have one zone on each headnode.
+const SEVERAL: [&str; 2] = ["binder", "moray"];
+
 /// Starts a zone, as `vmadm start` does, and returns at once. The error is what zoneadm says of a zone that can't boot.
 pub fn boot(lab: &Arc<Lab>, host: &str, vm: Uuid) -> Result<(), String> {
     let generation = {
@@ -88,24 +91,17 @@ pub fn host_died(lab: &Arc<Lab>, host: &str) {
     lose_sessions(lab, &zones);
 }
 
-/// The host has power again. Its zones come up as vmadmd finds them: those with `autoboot`.
-pub fn host_booted(lab: &Arc<Lab>, host: &str) {
+/// The host has power again, and answers by ssh; its zones are down.
+pub fn host_up(lab: &Arc<Lab>, host: &str) {
     let (server, address, zones) = {
         let mut dc = lab.dc();
         let Some(host) = dc.hosts.get_mut(host) else {
             return;
         };
-        host.state = HostState::Up;
-        let boots = |vm: &Vm| vm.props.get("autoboot") == Some(&json!(true));
-        for vm in host.vms.values_mut().filter(|vm| !boots(vm)) {
+        for vm in host.vms.values_mut() {
             vm.state = "stopped".to_owned();
         }
-        let zones: Vec<Uuid> = host
-            .vms
-            .values()
-            .filter(|vm| boots(vm))
-            .map(|vm| vm.uuid)
-            .collect();
+        let zones: Vec<Uuid> = host.vms.keys().copied().collect();
         (host.uuid, host.admin_ip, zones)
     };
     for zone in &zones {
@@ -115,6 +111,19 @@ pub fn host_booted(lab: &Arc<Lab>, host: &str) {
     if let Err(error) = servers::open_sshd(lab, server, address) {
         eprintln!("lab: {address} can't listen for ssh: {error}");
     }
+}
+
+/// Its zones come up as vmadmd finds them: those with `autoboot`. Its agents, which come after them, report from here on.
+pub fn zones_boot(lab: &Arc<Lab>, host: &str) {
+    let zones: Vec<Uuid> = {
+        let mut dc = lab.dc();
+        let Some(host) = dc.hosts.get_mut(host) else {
+            return;
+        };
+        host.state = HostState::Up;
+        let boots = |vm: &&Vm| vm.props.get("autoboot") == Some(&json!(true));
+        host.vms.values().filter(boots).map(|vm| vm.uuid).collect()
+    };
     for zone in zones {
         if let Err(error) = boot(lab, host, zone) {
             eprintln!("lab: {zone} on {host} does not boot: {error}");
@@ -142,6 +151,13 @@ fn register(lab: &Lab, role: &str, vm: Uuid, address: Ipv4Addr) {
     let mut dc = lab.dc();
     let name = dc.name_of(role);
     dc.registrations.retain(|known| known.vm != vm);
+    let twice = |known: &&Registration| known.name == name && known.expires.is_none();
+    if !SEVERAL.contains(&role)
+        && let Some(other) = dc.registrations.iter().find(twice)
+    {
+        let mut doubles = lab.doubles.lock().unwrap_or_else(|p| p.into_inner());
+        doubles.push(format!("{name}: {} and {vm}", other.vm));
+    }
     dc.registrations.push(Registration {
         name,
         address,

@@ -30,6 +30,16 @@ const SHORTEST: Duration = Duration::from_secs(3);
 pub struct Agreed(Mutex<Tree>);
 
 impl Agreed {
+    /// Writes a node that stays, in a folder that is there; or its content anew.
+    pub fn put(&self, path: &str, content: Vec<u8>) -> Result<(), String> {
+        let mut tree = self.locked();
+        let put = match tree.get(path).is_ok() {
+            true => tree.set(path, content, -1).map(drop),
+            false => tree.create(path, content, 0, false).map(drop),
+        };
+        put.map_err(|refusal| format!("refused with {}", refusal as i32))
+    }
+
     fn locked(&self) -> MutexGuard<'_, Tree> {
         self.0
             .lock()

@@ -5,6 +5,7 @@
 mod create;
 mod delete;
 mod show;
+mod update;
 
 use std::sync::Arc;
 
@@ -15,7 +16,7 @@ use crate::call::Call;
 use crate::lab::Lab;
 use crate::physics;
 
-pub const SUBCOMMANDS: [Subcommand; 7] = [
+pub const SUBCOMMANDS: [Subcommand; 8] = [
     ("get", show::get),
     ("lookup", show::lookup),
     ("list", show::list),
@@ -23,6 +24,7 @@ pub const SUBCOMMANDS: [Subcommand; 7] = [
     ("start", start),
     ("stop", stop),
     ("delete", delete::delete),
+    ("update", update::update),
 ];
 
 pub fn run(lab: &Arc<Lab>, call: &mut Call) -> i32 {

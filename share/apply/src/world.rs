@@ -104,6 +104,11 @@ impl World {
         }
     }
 
+    /// The datacenter's own domain: `us-1.example.com`.
+    pub fn domain(&self) -> String {
+        format!("{}.{}", self.datacenter, self.dns_domain)
+    }
+
     /// `triton-apply/0.1.0`
     pub fn product(&self) -> &str {
         &self.product

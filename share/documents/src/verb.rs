@@ -97,6 +97,9 @@ pub struct CheckSilent {
     pub address: IpAddr,
     /// `address:port` of the APIs that its zones served.
     pub apis: Vec<String>,
+    /// Its zones: their registrars must not renew their sessions with ZooKeeper.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub zones: Vec<Uuid>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]

@@ -33,13 +33,14 @@ pub struct Life {
 
 impl Life {
     /// Waits until none of these zones has a node, at most `timeout` (see [`REGISTRARS_TIMEOUT`]) and a tick; those that still
-    /// have one then are alive. `tree` is the datacenter's folder: `/com/example/us-1`.
+    /// have one then are alive. `tree` is the datacenter's folder: `/com/example/us-1`. Where `watch` says false nobody waits any
+    /// longer, and those count that are left.
     pub fn look(
         session: &Session,
         tree: &str,
         zones: &[Uuid],
         timeout: Duration,
-        watch: &mut dyn FnMut(Watched),
+        watch: &mut dyn FnMut(Watched) -> bool,
     ) -> Result<Vec<Life>, QuorumError> {
         let until = Instant::now() + timeout + TICK.min(timeout);
         loop {
@@ -48,10 +49,10 @@ impl Life {
             if found.is_empty() || remaining.is_zero() {
                 return Ok(found);
             }
-            watch(Watched {
-                left: found.len(),
-                remaining,
-            });
+            let left = found.len();
+            if !watch(Watched { left, remaining }) {
+                return Ok(found);
+            }
             thread::sleep(remaining.min(Duration::from_secs(1)));
         }
     }

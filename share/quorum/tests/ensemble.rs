@@ -129,6 +129,7 @@ fn a_node_that_is_renewed_is_a_sign_of_life_and_a_stale_one_is_not(servers: &Ser
     let timeout = Duration::from_secs(5);
     let alive = Life::look(&session, TREE, &[live, dead], timeout, &mut |watched| {
         counted.push(watched.left);
+        true
     });
     let alive: Vec<Uuid> = alive.unwrap().into_iter().map(|life| life.zone).collect();
     assert_eq!(alive, [live]);
@@ -137,7 +138,9 @@ fn a_node_that_is_renewed_is_a_sign_of_life_and_a_stale_one_is_not(servers: &Ser
     renewed.die();
     // No zone of the server has a name: nobody waits.
     let began = Instant::now();
-    let none = Life::look(&session, TREE, &[Uuid::from_u128(22)], timeout, &mut |_| ());
+    let none = Life::look(&session, TREE, &[Uuid::from_u128(22)], timeout, &mut |_| {
+        true
+    });
     assert_eq!(none.unwrap(), []);
     assert!(began.elapsed() < Duration::from_secs(2));
 }

@@ -4,7 +4,7 @@
 
 use std::io::Write;
 use std::path::PathBuf;
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 use std::time::{Duration, Instant};
 use std::{env, thread};
 
@@ -15,7 +15,7 @@ use crate::error::{Attempted, LabError, Result};
 use crate::lab::Timings;
 use crate::running::{self, Options};
 use crate::size::Size;
-use crate::{bench, control, crash, daemon, demo, host_init, namespace, shell, stage};
+use crate::{bench, control, crash, daemon, demo, host_init, namespace, shell, stage, suite};
 
 /// A whole Triton datacenter on one Linux machine, to try the toolkit on.
 #[derive(Debug, Parser)]
@@ -243,7 +243,10 @@ pub fn main() -> ExitCode {
             seed,
             json,
         } => crash_matrix(full, runs, seed, json),
-        Verb::Test { arguments } => test(&arguments),
+        Verb::Test { arguments } => suite::run(&arguments).and_then(|worst| {
+            size(false)?;
+            Ok(worst)
+        }),
         Verb::Size { json } => size(json),
         Verb::Bench { what, json } => stage::stage(true)
             .and_then(|install| match what {
@@ -415,44 +418,4 @@ fn size(json: bool) -> Result<u8> {
         format!("{size}\n")
     });
     Ok(0)
-}
-
-/// The tests that drive the staged product find it by `LAB_INSTALL`. Where no datacenter can be brought up, the others run.
-fn test(arguments: &[String]) -> Result<u8> {
-    let install = stage::stage(false)?;
-    let mut runs = vec![vec!["--workspace"]];
-    if let Err(why) = namespace::probe() {
-        eprintln!("lab: skipped: all tests that bring up a datacenter. {why}");
-        runs = vec![
-            vec!["--workspace", "--exclude", "lab"],
-            vec![
-                "--package",
-                "lab",
-                "--lib",
-                "--test",
-                "recordings",
-                "--test",
-                "commands",
-                "--test",
-                "platform_commands",
-            ],
-        ];
-    }
-    if let Err(why) = rig::testing::available() {
-        eprintln!("lab: skipped: all tests on real ZFS and ssh. {why}");
-    }
-    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut worst = 0;
-    for run in runs {
-        let mut command = Command::new(&cargo);
-        command
-            .args(["test", "--no-fail-fast"])
-            .args(run)
-            .args(arguments)
-            .env("LAB_INSTALL", &install);
-        let status = command.status().attempted("running cargo test")?;
-        worst = worst.max(status.code().map_or(1, |code| code as u8));
-    }
-    size(false)?;
-    Ok(worst)
 }

@@ -37,6 +37,7 @@ mod smf;
 pub mod ssh;
 pub mod stage;
 pub mod standin;
+mod suite;
 pub mod wire;
 pub mod world;
 pub mod zookeeper;

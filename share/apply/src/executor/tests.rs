@@ -261,6 +261,7 @@ fn a_server_that_still_answers_refuses_the_whole_plan() {
         server: Uuid::from_u128(66),
         address: "127.0.0.1".parse().unwrap(),
         apis: vec![listener.local_addr().unwrap().to_string()],
+        zones: Vec::new(),
     };
     let mut plan = restore();
     plan.steps

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use documents::verb::{CheckImage, CheckSilent, CheckZone};
 use platform::{imgadm, zlogin};
+use quorum::{Life, REGISTRARS_TIMEOUT, Watched};
 use serde_json::Value;
 
 use crate::step::{Context, Deed, Look, StepError};
@@ -55,8 +56,51 @@ impl Deed for CheckSilent {
     }
 
     fn act(&self, context: &Context<'_>, _: &Value) -> Result<(), StepError> {
-        self.look(context)?.must_be_done()
+        self.look(context)?.must_be_done()?;
+        no_session_is_renewed(self, context)
     }
+}
+
+/// A zone that can't be reached by us may live all the same. Its registrar then renews its session with ZooKeeper; that of a dead
+/// one runs out, which takes a minute after its death.
+fn no_session_is_renewed(with: &CheckSilent, context: &Context<'_>) -> Result<(), StepError> {
+    let Some(lock) = context.world.majority.lock() else {
+        return Ok(());
+    };
+    let tree = Life::tree(&context.world.domain());
+    let mut told = None;
+    let mut watch = |watched: Watched| {
+        let seconds = watched.remaining.as_secs();
+        if told.is_none_or(|told: u64| told >= seconds + 10) {
+            told = Some(seconds);
+            tracing::info!(
+                "sessions of {} zones of server {} have not run out yet; {seconds} s at most",
+                watched.left,
+                with.server
+            );
+        }
+        !context.world.canceller.is_cancelled()
+    };
+    let alive = Life::look(
+        lock.session(),
+        &tree,
+        &with.zones,
+        REGISTRARS_TIMEOUT,
+        &mut watch,
+    )?;
+    if alive.is_empty() {
+        return Ok(());
+    }
+    if context.world.canceller.is_cancelled() {
+        return Err(StepError::passing("interrupted while sessions ran out"));
+    }
+    let zones: Vec<String> = alive.iter().map(|life| life.zone.to_string()).collect();
+    Err(StepError::firm(format!(
+        "server {} is not lost: its zones {} go on renewing their sessions with ZooKeeper. Nothing may be restored elsewhere \
+         while it can still serve; power it off first",
+        with.server,
+        zones.join(", ")
+    )))
 }
 
 enum Heard {

@@ -492,6 +492,11 @@ pub fn silence(world: &World<'_>) -> Vec<Step> {
             .collect();
         apis.sort();
         apis.dedup();
+        let of_server = world
+            .lost_instances()
+            .filter(|one| one.server == Some(*server));
+        let mut zones: Vec<Uuid> = of_server.map(|one| one.uuid).collect();
+        zones.sort();
         let hostname = world.hostname(*server);
         steps.push(Step {
             id: silence_id(&hostname),
@@ -500,6 +505,7 @@ pub fn silence(world: &World<'_>) -> Vec<Step> {
                 server: *server,
                 address,
                 apis,
+                zones,
             }),
             expects: Expects::default(),
             needs: Vec::new(),

@@ -20,6 +20,7 @@ use crate::kill::{Order, When};
 use crate::lab::Lab;
 use crate::log::Logged;
 use crate::model::HostState;
+use crate::trouble::Trouble;
 use crate::{checker, dns, fork, host, http, wire};
 
 #[derive(Debug, Deserialize)]
@@ -59,6 +60,11 @@ enum Verb {
     },
     /// Names that two zones stood for at once since the lab came up, clusters left out.
     Doubles,
+    /// Makes something go wrong from now on, or mends it.
+    Trouble {
+        make: Option<Trouble>,
+        mend: Option<Trouble>,
+    },
     /// Writes a node into binder's ZooKeeper, as anybody may who reaches it.
     PutInZookeeper {
         path: String,
@@ -167,6 +173,11 @@ fn obey(lab: &Arc<Lab>, verb: Verb) -> Result<Value> {
         }
         Verb::Save { to } => fork::save(lab, &to)?,
         Verb::Log => return Ok(json!({ "calls": calls(lab)? })),
+        Verb::Trouble { make, mend } => {
+            make.into_iter()
+                .for_each(|trouble| lab.troubles.make(trouble));
+            mend.iter().for_each(|trouble| lab.troubles.mend(trouble));
+        }
         Verb::PutInZookeeper { path, content } => {
             let put = lab.zookeeper.put(&path, content.into_bytes());
             put.map_err(|why| LabError::Refused(format!("putting {path} into ZooKeeper: {why}")))?;

@@ -13,6 +13,7 @@ use crate::kill::KillSwitch;
 use crate::log::CallLog;
 use crate::model::Dc;
 use crate::servers::OpenServers;
+use crate::trouble::Troubles;
 use crate::zookeeper::Agreed;
 
 pub struct Lab {
@@ -28,6 +29,7 @@ pub struct Lab {
     pub servers: OpenServers,
     /// What binder's ZooKeeper holds besides the registrars' nodes.
     pub zookeeper: Agreed,
+    pub troubles: Troubles,
     /// Names that two zones stood for at once.
     pub doubles: Mutex<Vec<String>>,
     /// Held by a request that reads moray, decides and writes it.
@@ -87,6 +89,7 @@ impl Lab {
             kill: KillSwitch::default(),
             servers: OpenServers::default(),
             zookeeper: Agreed::default(),
+            troubles: Troubles::default(),
             doubles: Mutex::default(),
             deciding: Mutex::default(),
             dc: Mutex::new(dc),

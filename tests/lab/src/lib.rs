@@ -38,6 +38,7 @@ pub mod ssh;
 pub mod stage;
 pub mod standin;
 mod suite;
+pub mod trouble;
 pub mod wire;
 pub mod world;
 pub mod zookeeper;

@@ -15,6 +15,7 @@ use uuid::Uuid;
 use super::{mount, register, zone_files};
 use crate::lab::Lab;
 use crate::model::HostState;
+use crate::trouble::Trouble;
 use crate::{dns, http, servers};
 
 /// Tries of `sdc_common_setup` to fetch a zone's configuration.
@@ -128,7 +129,10 @@ fn run(lab: &Arc<Lab>, zone: &Zone) {
     if !set_up.join("var/svc/setup_complete").exists() {
         return;
     }
-    if wait(lab, zone, lab.timings.service_start) {
+    let never = lab
+        .troubles
+        .there_is(&Trouble::NeverAnswers(zone.role.clone()));
+    if wait(lab, zone, lab.timings.service_start) && !never {
         answer(lab, zone);
         if let Some(address) = zone.address {
             register(lab, &zone.role, zone.vm, address);
@@ -144,6 +148,12 @@ fn answer(lab: &Arc<Lab>, zone: &Zone) {
 
 /// The zone's `setup.sh`; the error is what its log says.
 fn set_up(lab: &Arc<Lab>, zone: &Zone) -> Result<(), String> {
+    if lab
+        .troubles
+        .there_is(&Trouble::SetupFails(zone.role.clone()))
+    {
+        return Err("fatal error: failed to import SMF manifest".to_owned());
+    }
     let files = zone_files(lab, &zone.host, zone.vm);
     if zone.role == "imgapi" && files.is_none() {
         return Err("fatal error: no delegate dataset to mount on /data".to_owned());

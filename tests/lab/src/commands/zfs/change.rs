@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::lab::Lab;
 use crate::model::{Dataset, Host, Snapshot};
+use crate::trouble::Trouble;
 
 use super::{Outcome, Refused, bookmark, files, fresh, guid, properties};
 
@@ -197,6 +198,9 @@ pub fn clone(lab: &Lab, host: &str, args: &[&str]) -> Outcome {
             "usage: clone [-o property=value] <snapshot> <filesystem>",
         ));
     };
+    if lab.troubles.there_is(&Trouble::PoolFull(host.to_owned())) {
+        return Err(Refused::new(format!("cannot create '{to}': out of space")));
+    }
     let frozen = {
         let dc = lab.dc();
         let at = dc.hosts.get(host).ok_or_else(|| no_dataset("open", full))?;

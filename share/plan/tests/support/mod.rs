@@ -31,7 +31,9 @@ pub fn uuid(name: &str) -> Uuid {
     Uuid::new_v5(&Uuid::NAMESPACE_DNS, name.as_bytes())
 }
 
-fn server(uuid: Uuid, hostname: &str, address: &str, lives: bool) -> Server {
+// Not every test needs it.
+#[allow(dead_code)]
+pub fn server(uuid: Uuid, hostname: &str, address: &str, lives: bool) -> Server {
     Server {
         uuid,
         hostname: hostname.to_owned(),

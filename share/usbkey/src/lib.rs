@@ -1,0 +1,18 @@
+// This Source Code Form is subject to the terms of the Mozilla Public License, v. 2.0.
+// If a copy of the MPL was not distributed with this file, You can obtain one at https://mozilla.org/MPL/2.0/.
+//! The boot medium of a headnode, a USB key or `zones/boot`: what is on it, how two differ, what a secondary headnode needs of
+//! one, and how that is put on another.
+//!
+//! Nothing here needs root or a mount: an archive or a disk image is written from its first byte to its last.
+
+mod diff;
+mod error;
+mod manifest;
+mod name;
+mod tree;
+
+pub use diff::{Difference, diff};
+pub use error::Error;
+pub use manifest::{Entry, Manifest};
+pub use name::{folded, platform_stamp};
+pub use tree::{Content, Item, Tree};

@@ -7,12 +7,18 @@
 
 mod diff;
 mod error;
+mod gzip;
+mod loader;
 mod manifest;
 mod name;
+mod secondary;
+mod tgz;
 mod tree;
 
 pub use diff::{Difference, diff};
 pub use error::Error;
 pub use manifest::{Entry, Manifest};
 pub use name::{folded, platform_stamp};
+pub use secondary::{Choice, secondary};
+pub use tgz::{Effort, manifest_of_tgz, write_tgz};
 pub use tree::{Content, Item, Tree};

@@ -30,6 +30,17 @@ pub enum Content {
 }
 
 impl Item {
+    /// A file as it lies somewhere.
+    pub fn of_file(path: &Path) -> Result<Item, Error> {
+        let about = std::fs::metadata(path).map_err(|error| Error::file("read", path, error))?;
+        Ok(Item {
+            size: about.len(),
+            mode: about.permissions().mode() & 0o7777,
+            modified: about.mtime(),
+            content: Content::File(path.to_owned()),
+        })
+    }
+
     pub fn of_bytes(bytes: Vec<u8>, mode: u32, modified: i64) -> Item {
         Item {
             size: bytes.len() as u64,
@@ -116,16 +127,7 @@ impl Tree {
                 );
                 continue;
             }
-            let about = entry
-                .metadata()
-                .map_err(|error| Error::file("read", entry.path(), error.into()))?;
-            let item = Item {
-                size: about.len(),
-                mode: about.permissions().mode() & 0o7777,
-                modified: about.mtime(),
-                content: Content::File(entry.path().to_owned()),
-            };
-            tree.add(path, item)?;
+            tree.add(path, Item::of_file(entry.path())?)?;
         }
         Ok(tree)
     }

@@ -8,7 +8,7 @@ use std::io::{self, BufRead, Read, Write};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::{Error, Tree, folded};
+use crate::{Content, Error, Tree, folded};
 
 /// One line of a manifest.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,7 +34,10 @@ impl Manifest {
             manifest.add(Entry {
                 path: path.to_owned(),
                 size,
-                mode: Some(format!("{:04o}", item.mode)),
+                mode: match item.content {
+                    Content::Runs { .. } => None,
+                    _ => Some(format!("{:04o}", item.mode)),
+                },
                 sha256,
             })?;
         }

@@ -2,15 +2,15 @@
 // If a copy of the MPL was not distributed with this file, You can obtain one at https://mozilla.org/MPL/2.0/.
 //! A key's files, wherever their bytes are: in a folder, or made here.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::fs::File;
 use std::io::{self, Cursor, Read};
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use walkdir::WalkDir;
 
-use crate::{Error, folded};
+use crate::{Error, fat, folded};
 
 /// One file. Folders follow from the paths.
 #[derive(Debug, Clone)]
@@ -27,6 +27,11 @@ pub struct Item {
 pub enum Content {
     File(PathBuf),
     Bytes(Vec<u8>),
+    /// Offsets and lengths in a disk image.
+    Runs {
+        image: PathBuf,
+        runs: Vec<(u64, u64)>,
+    },
 }
 
 impl Item {
@@ -61,6 +66,13 @@ impl Item {
                     left: self.size,
                 }))
             }
+            Content::Runs { image, runs } => {
+                let file = File::open(image).map_err(|error| Error::file("read", image, error))?;
+                Ok(Box::new(InRuns {
+                    image: file,
+                    runs: runs.clone().into(),
+                }))
+            }
         }
     }
 
@@ -70,6 +82,7 @@ impl Item {
             .read_to_end(&mut bytes)
             .map_err(|error| match &self.content {
                 Content::File(path) => Error::file("read", path, error),
+                Content::Runs { image, .. } => Error::file("read", image, error),
                 Content::Bytes(_) => Error::Bad(error.to_string()),
             })?;
         Ok(bytes)
@@ -89,6 +102,32 @@ impl Read for Exactly {
             return Err(io::Error::other("its size changed while it was read"));
         }
         self.left -= count as u64;
+        Ok(count)
+    }
+}
+
+struct InRuns {
+    image: File,
+    runs: VecDeque<(u64, u64)>,
+}
+
+impl Read for InRuns {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let Some((at, left)) = self.runs.front_mut() else {
+            return Ok(0);
+        };
+        let most = usize::try_from(*left)
+            .unwrap_or(usize::MAX)
+            .min(buffer.len());
+        let count = self.image.read_at(&mut buffer[..most], *at)?;
+        if count == 0 && !buffer.is_empty() {
+            return Err(io::Error::other("the image ends in the middle of the file"));
+        }
+        *at += count as u64;
+        *left -= count as u64;
+        if *left == 0 {
+            self.runs.pop_front();
+        }
         Ok(count)
     }
 }
@@ -130,6 +169,11 @@ impl Tree {
             tree.add(path, Item::of_file(entry.path())?)?;
         }
         Ok(tree)
+    }
+
+    /// All files of a disk image's root partition.
+    pub fn of_image(image: &Path) -> Result<Tree, Error> {
+        fat::tree_of_image(image)
     }
 
     /// Adds a file; one that FAT would take for another of the tree is refused.

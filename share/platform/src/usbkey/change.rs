@@ -60,6 +60,33 @@ pub fn with_values(text: &str, values: &BTreeMap<String, String>) -> Result<Stri
     }
 }
 
+/// The text without the assignments of some keys; comments of their own lines stay.
+pub fn without_keys(text: &str, drop: impl Fn(&str) -> bool) -> Result<String, ParseError> {
+    let mut kept = String::with_capacity(text.len());
+    let mut at = 0;
+    for assignment in assignments(text)? {
+        if drop(&assignment.key) {
+            kept.push_str(&text[at..assignment.lines.start]);
+            at = assignment.lines.end;
+        }
+    }
+    kept.push_str(&text[at..]);
+    Ok(kept)
+}
+
+/// `key=value` and the end of the line, quoted so that bash reads just that.
+pub fn assignment(key: &str, value: &str) -> Result<String, ParseError> {
+    let line = format!("{key}={}\n", quoted(OsStr::new(value)).to_string_lossy());
+    // Bash has no NUL in a value.
+    let read = parse_config(&line)?;
+    match read.get(key) == Some(value) && !value.contains('\0') {
+        true => Ok(line),
+        false => Err(ParseError::new(format!(
+            "the value for {key} can't be written so that bash reads it"
+        ))),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -83,6 +110,20 @@ mod tests {
             "# by hand\ncoal=true\nbinder_admin_ips=10.99.99.12,10.99.99.13 # one\nroot_shadow='$5$x'\n\
              binder_admin_ips=10.99.99.12,10.99.99.13\n"
         );
+    }
+
+    #[test]
+    fn a_key_goes_with_all_its_lines_and_with_nothing_of_another() {
+        let text = "a=1\n  external_ip=1 # x\n# external_vlan_id=9\nexternal_x='two\nlines'\nb=2\nexternal_y=";
+        let kept = without_keys(text, |key| key.starts_with("external_"));
+        assert_eq!(kept.unwrap(), "a=1\n  # external_vlan_id=9\nb=2\n");
+    }
+
+    #[test]
+    fn a_value_that_bash_can_t_hold_is_refused() {
+        assert_eq!(assignment("k", "a b").unwrap(), "k='a b'\n");
+        assert!(assignment("k", "a\0b").is_err());
+        assert!(assignment("k l", "a").is_err());
     }
 
     #[test]

@@ -69,11 +69,13 @@ pub fn parse_config(text: &str) -> Result<Config, ParseError> {
     Ok(entries.map(|one| (one.key, one.value)).collect())
 }
 
-/// One assignment, and where its value stands in the text.
+/// One assignment, and where it and its value stand in the text.
 pub(super) struct Assignment {
     pub key: String,
     pub value: String,
     pub span: Range<usize>,
+    /// Its lines, with the comment behind it and the end of the last.
+    pub lines: Range<usize>,
 }
 
 /// All of them, in their order.
@@ -109,6 +111,7 @@ impl Reader<'_> {
                 Some(_) => break,
             }
         }
+        let line = self.position();
         let mut key = self.word();
         if key == "export" && self.chars.peek() == Some(&' ') {
             self.next();
@@ -122,7 +125,14 @@ impl Reader<'_> {
         let value = self.value(&key)?;
         let span = start..self.position();
         self.rest_is_blank(&key)?;
-        Ok(Some(Assignment { key, value, span }))
+        self.chars.next_if_eq(&'\n').inspect(|_| self.line += 1);
+        let lines = line..self.position();
+        Ok(Some(Assignment {
+            key,
+            value,
+            span,
+            lines,
+        }))
     }
 
     /// Bytes that were read.
@@ -235,12 +245,33 @@ impl Reader<'_> {
                 {
                     octal.push(c);
                 }
-                let byte = u8::from_str_radix(&octal, 8).ok().filter(u8::is_ascii);
-                byte.map(char::from)
-                    .ok_or_else(|| self.error("an escaped byte that is no ASCII"))?
+                let byte = u8::from_str_radix(&octal, 8);
+                let byte = byte.map_err(|_| self.error("an escape that is no byte"))?;
+                return self.from_bytes(byte).map(Some);
             }
             _ => return Err(self.error("an escape that is not known")),
         }))
+    }
+
+    /// A character of which bash, where it runs in no locale, writes each byte as `\\ooo`; the first was read.
+    fn from_bytes(&mut self, first: u8) -> Result<char, ParseError> {
+        let mut bytes = vec![first];
+        while bytes.len() < 4 && std::str::from_utf8(&bytes).is_err() {
+            let octal: String = match self.chars.next_if_eq(&'\\') {
+                Some(_) => (0..3).map_while(|_| self.chars.next_if(|c| ('0'..='7').contains(c))),
+                None => break,
+            }
+            .collect();
+            match u8::from_str_radix(&octal, 8) {
+                Ok(byte) => bytes.push(byte),
+                Err(_) => break,
+            }
+        }
+        let text = std::str::from_utf8(&bytes).unwrap_or_default();
+        let mut chars = text.chars().filter(|c| *c != '\0');
+        chars
+            .next()
+            .ok_or_else(|| self.error("escaped bytes that are no UTF-8"))
     }
 
     /// Behind a value only blanks and a comment may stand: another word would be a command.
@@ -318,6 +349,7 @@ mod tests {
         assert_eq!(value("k=\"a \\$b \\\"c\\\" \\d\""), "a $b \"c\" \\d");
         assert_eq!(value("k=a'b 'c\"d \"e  # a comment\n"), "ab cd e");
         assert_eq!(value("k=$'a\\tb\\'\\101'\n"), "a\tb'A");
+        assert_eq!(value("k=$'gr\\303\\274n \\342\\202\\254'\n"), "grün €");
         assert_eq!(value("export k=a#b\n"), "a#b");
         assert_eq!(value("k='two\nlines'\n"), "two\nlines");
         assert_eq!(value("k=1\nk=2\n"), "2");
@@ -335,6 +367,9 @@ mod tests {
             "if x",
             "k = a",
             "k='open",
+            "k=$'\\303\\050'",
+            "k=$'\\303'",
+            "k=$'\\000'",
             "1k=a",
         ] {
             let error = parse_config(&format!("a=1\n{text}")).unwrap_err();

@@ -9,7 +9,7 @@ mod config;
 mod medium;
 mod status;
 
-pub use change::{set_config, with_values};
+pub use change::{assignment, set_config, with_values, without_keys};
 pub use config::{Config, config, parse_config};
 pub use medium::with_medium;
 pub use status::{Status, Steps, parse_status, status};

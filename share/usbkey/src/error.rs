@@ -5,7 +5,7 @@
 use std::io;
 use std::path::Path;
 
-/// `Bad` and `Refused` changed nothing; after `Partial` the same call goes on where this one ended.
+/// `Bad` and `Refused` wrote nothing.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error("{doing}: {source}")]
@@ -16,9 +16,6 @@ pub enum Error {
     /// A precondition does not hold.
     #[error("{0}")]
     Refused(String),
-    /// Some of it is done.
-    #[error("{0}")]
-    Partial(String),
 }
 
 impl Error {

@@ -6,6 +6,7 @@
 //! Nothing here needs root or a mount: an archive or a disk image is written from its first byte to its last.
 
 mod bootblocks;
+mod config;
 mod diff;
 mod error;
 mod fat;
@@ -15,16 +16,19 @@ mod image;
 mod loader;
 mod manifest;
 mod name;
+mod node;
 mod secondary;
 mod sparse;
 mod tgz;
 mod tree;
 
+pub use config::config_of;
 pub use diff::{Difference, diff};
 pub use error::Error;
 pub use image::{DEFAULT_SIZE, write_image};
 pub use manifest::{Entry, Manifest};
 pub use name::{folded, platform_stamp};
+pub use node::Node;
 pub use secondary::{Choice, secondary};
 pub use sparse::Sink;
 pub use tgz::{Effort, manifest_of_tgz, write_tgz};

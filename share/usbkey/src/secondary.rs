@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use crate::{Error, Item, Tree, folded, loader, platform_stamp};
+use crate::{Error, Item, Tree, config, folded, loader, platform_stamp};
 
 /// Without these it is no key that a headnode could boot and set itself up from.
 const NEEDED: [&str; 7] = [
@@ -61,6 +61,7 @@ pub fn secondary(key: &Tree, choice: &Choice) -> Result<Tree, Error> {
     // Reproducible: what is made here is as old as the newest file it was made from.
     let now = key.newest();
     if let Some(config) = &choice.config {
+        config::check(config, choice.networking.as_deref())?;
         set.put("config", Item::of_bytes(config.clone(), 0o600, now));
     }
     if let Some(networking) = &choice.networking {

@@ -37,7 +37,9 @@ fn key() -> Tree {
     );
     add(
         "os/20260313T002414Z/platform/i86pc/amd64/boot_archive",
-        (0..9_000_000_u32).map(|n| (n.wrapping_mul(n) >> 9) as u8).collect(),
+        (0..9_000_000_u32)
+            .map(|n| (n.wrapping_mul(n) >> 9) as u8)
+            .collect(),
     );
     for n in 0..1000 {
         add(

@@ -49,8 +49,7 @@ fn quoted(value: &str, quotes: Quotes) -> String {
 
 /// The variables that a fresh bash has of these names after it sourced the file.
 fn sourced(file: &Path, keys: &[&str]) -> BTreeMap<String, Vec<u8>> {
-    let script =
-        "PATH=/nowhere; . \"$1\" || exit 9; shift; for key; do printf '%s=%s\\0' \"$key\" \"${!key-UNSET}\"; done";
+    let script = "PATH=/nowhere; . \"$1\" || exit 9; shift; for key; do printf '%s=%s\\0' \"$key\" \"${!key-UNSET}\"; done";
     let output = Command::new("bash")
         .args(["-c", script, "-"])
         .arg(file)

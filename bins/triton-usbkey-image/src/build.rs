@@ -5,7 +5,7 @@
 use std::fs::File;
 use std::io::{self, IsTerminal, Seek};
 use std::os::fd::AsFd;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use cli::{Common, Exit, Failure, input};
 use rustix::fs::{OFlags, fcntl_getfl};
@@ -65,7 +65,7 @@ fn choice(common: &Common, build: &Build) -> Result<Choice, Failure> {
         platforms: build.platforms.clone(),
         config: read(&build.config)?,
         networking: read(&build.networking)?,
-        sdcadm: build.sdcadm.clone().map(PathBuf::from).or_else(deployed),
+        sdcadm: build.sdcadm.clone().or_else(deployed),
         pool: build.pool.clone(),
     })
 }
@@ -104,6 +104,7 @@ fn is_new_file(out: &mut File) -> bool {
 #[cfg(test)]
 mod tests {
     use std::fs::OpenOptions;
+    use std::path::Path;
 
     use super::*;
 

@@ -54,7 +54,12 @@ pub fn secondary(key: &Tree, choice: &Choice) -> Result<Tree, Error> {
     let mut set = Tree::default();
     for (path, item) in key.iter() {
         if let Some(path) = kept(path, &platforms) {
-            set.add(&path, item.clone())?;
+            let mut item = item.clone();
+            // On a mounted key everything is anyone's; a boot dataset has permissions.
+            if path.starts_with("private/") {
+                item.mode = 0o600;
+            }
+            set.add(&path, item)?;
         }
     }
     boot_settings(&mut set, &platforms, choice.pool.as_deref())?;

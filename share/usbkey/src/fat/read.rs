@@ -205,7 +205,8 @@ impl<'a> Volume<'a> {
         let image = self.image.to_owned();
         Ok(Item {
             size,
-            mode: 0o644,
+            // FAT keeps none; scripts must run where the file system does.
+            mode: 0o755,
             modified: unix_time(number(entry, 24, 2), number(entry, 22, 2)),
             content: Content::Runs { image, runs },
         })

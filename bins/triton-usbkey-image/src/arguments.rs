@@ -11,13 +11,13 @@ use cli::{Common, TableFlags};
 
 const EXAMPLES: &str = "\
 Examples:
-  Is the key what /usbkey was copied from?
-    triton-usbkey-image diff /mnt/usbkey /usbkey
+  Is another headnode's key the same as this one's?
+    ssh headnode1 triton-usbkey-image manifest /mnt/usbkey | triton-usbkey-image diff /mnt/usbkey -
   The config of a compute node that becomes a headnode:
     triton-inventory | triton-usbkey-image config -i - --networking cn2.json -o cn2.config
   Its medium, as an archive for a mounted key or a boot dataset, and as a disk image:
     triton-usbkey-image build /mnt/usbkey --config cn2.config --networking cn2.json -o cn2.tgz
-    triton-usbkey-image build /mnt/usbkey --config cn2.config --networking cn2.json --format img -o cn2.img
+    triton-usbkey-image build /mnt/usbkey --config cn2.config --format img -o cn2.img
   What is in it, without mounting anything:
     triton-usbkey-image manifest cn2.img | jq -r .path";
 

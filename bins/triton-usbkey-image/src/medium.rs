@@ -2,7 +2,7 @@
 // If a copy of the MPL was not distributed with this file, You can obtain one at https://mozilla.org/MPL/2.0/.
 //! A medium, whatever it is given as: a folder, a disk image, an archive, or a manifest of it.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Cursor, IsTerminal, Read, Seek, SeekFrom, Write};
 use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
@@ -49,11 +49,15 @@ pub fn manifest(medium: &Path) -> Result<Manifest, Failure> {
 
 /// The files of a medium, to be copied: a manifest or an archive has none that could be.
 pub fn tree(medium: &Path) -> Result<Tree, Failure> {
-    match medium.is_dir() {
-        true => Tree::of_folder(medium),
-        false => Tree::of_image(medium),
-    }
-    .map_err(failure)
+    let read = match fs::metadata(medium) {
+        Err(error) => {
+            let name = medium.display();
+            return Err(Failure::bad(format!("can't read {name}: {error}")));
+        }
+        Ok(about) if about.is_dir() => Tree::of_folder(medium),
+        Ok(_) => Tree::of_image(medium),
+    };
+    read.map_err(failure)
 }
 
 /// A folder without a file is a key that is not mounted, far more often than an empty one.

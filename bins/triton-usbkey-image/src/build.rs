@@ -5,7 +5,6 @@
 use std::fs::File;
 use std::io::{self, IsTerminal, Seek};
 use std::os::fd::AsFd;
-use std::path::PathBuf;
 
 use cli::{Common, Exit, Failure, input};
 use rustix::fs::{OFlags, fcntl_getfl};

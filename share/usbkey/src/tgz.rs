@@ -72,26 +72,6 @@ fn header(kind: EntryType, size: u64, mode: u32, modified: i64) -> Header {
 /// What is in a compressed tar, without unpacking it anywhere.
 pub fn manifest_of_tgz(reader: impl Read, from: &str) -> Result<Manifest, Error> {
     let mut manifest = Manifest::default();
-    each_file(reader, from, &mut |path, mode, content| {
-        let failed = |error| Error::file("read", format!("{path} in {from}"), error);
-        let (size, sha256) = digest(content).map_err(failed)?;
-        let mode = Some(format!("{mode:04o}"));
-        manifest.add(Entry {
-            path: path.to_owned(),
-            size,
-            mode,
-            sha256,
-        })
-    })?;
-    Ok(manifest)
-}
-
-/// Hands every plain file of a compressed tar to `each`: path, mode, content.
-fn each_file(
-    reader: impl Read,
-    from: &str,
-    each: &mut dyn FnMut(&str, u32, &mut dyn Read) -> Result<(), Error>,
-) -> Result<(), Error> {
     let failed = |error| Error::file("read the archive", from, error);
     let mut archive = tar::Archive::new(MultiGzDecoder::new(reader));
     for entry in archive.entries().map_err(failed)? {
@@ -107,9 +87,16 @@ fn each_file(
         }
         let path = plain(&entry.path().map_err(failed)?, from)?;
         let mode = entry.header().mode().map_err(failed)? & 0o7777;
-        each(&path, mode, &mut entry)?;
+        let failed = |error| Error::file("read", format!("{path} in {from}"), error);
+        let (size, sha256) = digest(&mut entry).map_err(failed)?;
+        manifest.add(Entry {
+            path,
+            size,
+            mode: Some(format!("{mode:04o}")),
+            sha256,
+        })?;
     }
-    Ok(())
+    Ok(manifest)
 }
 
 /// `./a/b` as `a/b`. A path that leads out of the archive is refused.

@@ -2,6 +2,8 @@
 // If a copy of the MPL was not distributed with this file, You can obtain one at https://mozilla.org/MPL/2.0/.
 //! An image is held to what others make of it: gdisk's and dosfstools' checks, and mtools' copies of its files.
 
+#![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
+
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Command;

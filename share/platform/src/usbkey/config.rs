@@ -247,14 +247,14 @@ impl Reader<'_> {
                 }
                 let byte = u8::from_str_radix(&octal, 8);
                 let byte = byte.map_err(|_| self.error("an escape that is no byte"))?;
-                return self.from_bytes(byte).map(Some);
+                return self.spelled_in_bytes(byte).map(Some);
             }
             _ => return Err(self.error("an escape that is not known")),
         }))
     }
 
     /// A character of which bash, where it runs in no locale, writes each byte as `\\ooo`; the first was read.
-    fn from_bytes(&mut self, first: u8) -> Result<char, ParseError> {
+    fn spelled_in_bytes(&mut self, first: u8) -> Result<char, ParseError> {
         let mut bytes = vec![first];
         while bytes.len() < 4 && std::str::from_utf8(&bytes).is_err() {
             let octal: String = match self.chars.next_if_eq(&'\\') {

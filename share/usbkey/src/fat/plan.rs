@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use super::folder::{self, Child};
 use crate::tgz::above;
-use crate::{Error, Tree};
+use crate::{Error, Tree, folded};
 
 pub(super) const SECTOR: u64 = 512;
 pub(super) const RESERVED: u64 = 32;
@@ -46,19 +46,29 @@ impl Plan {
     /// Lays the tree out in so many sectors.
     pub(crate) fn of(tree: &Tree, sectors: u64) -> Result<Plan, Error> {
         let mut plan = empty(sectors, tree.newest())?;
-        let mut numbers: BTreeMap<&str, usize> = BTreeMap::from([("", 0)]);
+        // By the name that FAT knows it by: `os` and `OS` are one folder.
+        let mut numbers: BTreeMap<String, usize> = BTreeMap::from([(String::new(), 0)]);
         let mut names = vec![""];
         for (path, _) in tree.iter() {
             for folder in above(path) {
-                numbers.entry(folder).or_insert_with(|| {
+                numbers.entry(folded(folder)).or_insert_with(|| {
                     names.push(folder);
                     names.len() - 1
                 });
             }
         }
+        if let Some((path, _)) = tree
+            .iter()
+            .find(|(path, _)| numbers.contains_key(&folded(path)))
+        {
+            return Err(Error::Bad(format!(
+                "{path} is a file and a folder on a key, whose names have no case; remove one of them"
+            )));
+        }
         let inside = |path: &str| {
-            path.rsplit_once('/')
-                .map_or(0, |(folder, _)| numbers.get(folder).copied().unwrap_or(0))
+            path.rsplit_once('/').map_or(0, |(folder, _)| {
+                numbers.get(&folded(folder)).copied().unwrap_or(0)
+            })
         };
         plan.folders = names
             .iter()
@@ -76,18 +86,17 @@ impl Plan {
             let child = Child::file(path, number, item)?;
             plan.folders[inside(path)].children.push(child);
         }
-        for number in 0..names.len() {
+        for (number, name) in names.iter().enumerate() {
             let entries = folder::entries(&plan.folders[number].children, number == 0);
             if entries > MOST_ENTRIES {
                 return Err(Error::Bad(format!(
-                    "{} holds too many files for a folder of FAT",
-                    names[number]
+                    "{name} holds too many files for a folder of FAT"
                 )));
             }
             plan.folders[number].run = plan.take(entries as u64 * 32);
         }
-        for number in 1..names.len() {
-            let parent = inside(names[number]);
+        for (number, name) in names.iter().enumerate().skip(1) {
+            let parent = inside(name);
             plan.folders[number].parent = if parent == 0 {
                 0
             } else {
@@ -124,7 +133,7 @@ impl Plan {
 
 fn empty(sectors: u64, modified: i64) -> Result<Plan, Error> {
     // Clusters as Microsoft's own tools size them, smaller where else there would be too few.
-    let most = match sectors * SECTOR >> 30 {
+    let most = match (sectors * SECTOR) >> 30 {
         0..8 => 8,
         8..16 => 16,
         16..32 => 32,
@@ -155,4 +164,34 @@ fn empty(sectors: u64, modified: i64) -> Result<Plan, Error> {
         used: 0,
         modified,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Item;
+
+    fn plan(paths: &[&str]) -> Result<Plan, Error> {
+        let mut tree = Tree::default();
+        for path in paths {
+            tree.add(path, Item::of_bytes(vec![1], 0o644, 0)).unwrap();
+        }
+        Plan::of(&tree, 400_000_000 / SECTOR)
+    }
+
+    #[test]
+    fn folders_that_differ_in_letter_case_alone_are_one() {
+        let plan = plan(&["OS/a", "os/b", "os/X/c", "OS/x/d"]).unwrap();
+        let children: Vec<usize> = plan.folders.iter().map(|one| one.children.len()).collect();
+        assert_eq!(children, [1, 3, 2]);
+    }
+
+    #[test]
+    fn a_file_that_fat_takes_for_a_folder_is_refused() {
+        let error = plan(&["boot/a", "BOOT"]).err().unwrap();
+        assert!(
+            error.to_string().contains("BOOT is a file and a folder"),
+            "{error}"
+        );
+    }
 }

@@ -49,6 +49,11 @@ fn check(build: &Build) -> Result<(), Failure> {
             "only one of --config and --networking can be standard input",
         ));
     }
+    if build.pool.is_some() && build.format == Format::Img {
+        return Err(Failure::bad(
+            "--pool is of a boot dataset, and a disk image is of a key",
+        ));
+    }
     if build.size.is_some() && build.format == Format::Tgz {
         return Err(Failure::bad(
             "--size is of a disk image; an archive is as large as it gets",

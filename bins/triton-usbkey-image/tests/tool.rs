@@ -252,6 +252,20 @@ fn what_is_no_medium_is_refused_and_leaves_nothing_behind() {
             "no datacenter_name",
         ),
         (
+            &[
+                "build",
+                "mnt/usbkey",
+                "--pool",
+                "zones",
+                "--format",
+                "img",
+                "-o",
+                "x",
+            ],
+            2,
+            "of a boot dataset",
+        ),
+        (
             &["build", "mnt/usbkey", "--size", "9", "-o", "x"],
             2,
             "of a disk image",

@@ -161,8 +161,10 @@ pub fn end(lab: &Lab, passage: Passage, mut entry: Logged) -> bool {
     if !passage.doomed {
         return passage.stopped;
     }
+    // Under the lock, so that whoever sees the tool dead and asks is told that it was killed.
+    let mut armed = lab.kill.armed();
     let killed = shoot(passage.pid);
-    if let Some(armed) = lab.kill.armed().as_mut() {
+    if let Some(armed) = armed.as_mut() {
         armed.killed = killed;
     }
     killed

@@ -84,7 +84,7 @@ const COMMANDS: &[&str] = &[
     "zfs list -Hp -t filesystem,snapshot -o name,origin -s name -d 1 zones/copy",
     "zfs list -Hp -o name,origin -r zones/there",
     // Nothing was written to it since the snapshot that it now begins with.
-    "test $(zfs get -Hp -o value written zones/copy) = 0",
+    "test $(zfs get -Hp -o name,property,value,source written zones/copy | cut -f 3) = 0",
     "zfs snapshot zones/copy@new && zfs promote zones/copy",
     "zfs destroy zones/there/clone@three",
 ];

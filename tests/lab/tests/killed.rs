@@ -29,7 +29,8 @@ fn restored_after_a_kill(call: u64, when: &str) -> Vec<String> {
             "it was to be killed at call {call}"
         );
         let report = scene.control(json!({"do": "kill-report"}));
-        assert_eq!(report["killed"], true, "{report}");
+        let said = format!("{}{}", err(&killed), out(&killed));
+        assert_eq!(report["killed"], true, "{report}: {said}");
     }
     let finished = scene.run("headnode1", APPLY);
     assert_eq!(

@@ -89,13 +89,20 @@ const COMMANDS: &[&str] = &[
     "zfs destroy zones/there/clone@three",
 ];
 
-/// Numbers differ from machine to machine, and blank lines from version to version.
+/// Numbers differ from machine to machine, blank lines from version to version, and the order of a
+/// snapshot's clones from pool to pool: it is that of a hash.
 fn masked(text: &str) -> String {
     let mut masked = String::new();
     // What usage there is differs from version to version.
     let text = text.split("usage:").next().unwrap_or_default();
     for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
-        for letter in line.chars() {
+        for letter in line
+            .split('\t')
+            .map(ordered)
+            .collect::<Vec<_>>()
+            .join("\t")
+            .chars()
+        {
             match letter {
                 '0'..='9' if masked.ends_with('#') => {}
                 '0'..='9' => masked.push('#'),
@@ -105,6 +112,13 @@ fn masked(text: &str) -> String {
         masked.push('\n');
     }
     masked
+}
+
+/// A column's names, if it holds several, in one order.
+fn ordered(column: &str) -> String {
+    let mut names: Vec<&str> = column.split(',').collect();
+    names.sort_unstable();
+    names.join(",")
 }
 
 #[test]

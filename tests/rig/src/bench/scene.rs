@@ -22,6 +22,8 @@ const LARGE_MIB: usize = 512;
 pub const TOTAL_MIB: usize = (DATASETS - 1) * SMALL_MIB + LARGE_MIB;
 const CHANGED: usize = 5;
 const SYNC: &str = "/opt/triton-headnode/bin/triton-sync-data";
+/// What was destroyed is free again, and nothing waits to be written.
+const SETTLED: &str = "zpool sync zones; zpool wait -t free zones";
 /// The zone whose dataset is synced within one guest.
 const LOCAL: &str = "1c7e5d11-4a9b-4f65-8c3d-2e1f0a9b8c7d";
 
@@ -296,29 +298,35 @@ impl Scene<'_> {
         })
     }
 
-    /// Seconds for 1 GiB within one guest: our engine's, and the bare pipe's.
-    pub fn local(&self) -> Result<(f64, f64)> {
-        self.ok(
-            TARGET,
-            &format!(
-                "zfs list zones/{LOCAL}/data > /dev/null 2>&1 || {{ zfs create -p zones/{LOCAL}/data && \
-                 head -c 1G /dev/urandom > /zones/{LOCAL}/data/data; }}; zpool sync zones"
-            ),
-        )?;
+    /// 1 GiB of data in a zone of the target's own.
+    pub fn fill(&self) -> Result<()> {
+        let filled = format!(
+            "zfs create -p zones/{LOCAL}/data && head -c 1G /dev/urandom > /zones/{LOCAL}/data/data && zpool sync zones"
+        );
+        self.ok(TARGET, &filled).map(drop)
+    }
+
+    /// Seconds for that GiB within one guest, by the bare pipe.
+    pub fn local_pipe(&self) -> Result<f64> {
         let pipe = format!(
             "zfs snapshot zones/{LOCAL}/data@pipe; s=$(cut -d' ' -f1 /proc/uptime); \
              zfs send -L -e -c zones/{LOCAL}/data@pipe | zfs receive -s -u zones/pipe; \
-             e=$(cut -d' ' -f1 /proc/uptime); zfs destroy -r zones/pipe; zfs destroy zones/{LOCAL}/data@pipe; zpool sync zones; echo $s $e"
+             e=$(cut -d' ' -f1 /proc/uptime); echo $s $e; \
+             zfs destroy -r zones/pipe; zfs destroy zones/{LOCAL}/data@pipe; {SETTLED}"
         );
         let times = self.ok(TARGET, &pipe)?;
         let times: Vec<f64> = times
             .split_whitespace()
             .filter_map(|word| word.parse().ok())
             .collect();
-        let [began, ended] = times[..] else {
-            return Err(RigError::Failed("the bare pipe was not timed".to_owned()));
-        };
-        // All of a round but its fixed part, which the other cases show.
+        match times[..] {
+            [began, ended] => Ok(ended - began),
+            _ => Err(RigError::Failed("the bare pipe was not timed".to_owned())),
+        }
+    }
+
+    /// The same by our engine: all of a round but its fixed part, which the other cases show.
+    pub fn local_ours(&self) -> Result<f64> {
         let output = self
             .rig
             .run(TARGET, &format!("{SYNC} --json --local --reserve 64M"))?;
@@ -334,10 +342,10 @@ impl Scene<'_> {
             TARGET,
             &format!(
                 "for copy in $(zfs list -H -o name -r zones/triton-restore | grep {LOCAL}); do zfs destroy -r $copy; done; \
-                 zfs list -H -t snapshot,bookmark -o name -r zones/{LOCAL} | while read name; do zfs destroy \"$name\"; done; zpool sync zones"
+                 zfs list -H -t snapshot,bookmark -o name -r zones/{LOCAL} | while read name; do zfs destroy \"$name\"; done; {SETTLED}"
             ),
         )?;
-        Ok((seconds, ended - began))
+        Ok(seconds)
     }
 
     /// MiB a second of ssh with no ZFS at either end: the ceiling of everything that goes over it.

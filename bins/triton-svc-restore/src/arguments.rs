@@ -4,7 +4,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use cli::Common;
 use cli::exit::EXIT_CODES;
 
@@ -16,6 +16,8 @@ Examples:
     triton-svc-restore --lost headnode0
   Only sapi and imgapi, taken apart:
     triton-inventory | triton-svc-restore --lost headnode0 --plan -i - sapi imgapi | triton-apply --yes
+  The dead zones' own addresses, once the machine is switched off:
+    triton-svc-restore --lost headnode0 --ips reuse --powered-off
   Before anything is lost, set addresses aside that a restore can use while NAPI is down:
     triton-svc-restore reserve
   Days later, when all is well: give up the restore points that it came from
@@ -53,6 +55,14 @@ pub struct Arguments {
     #[arg(short = 'i', long = "inventory", value_name = "FILE")]
     pub inventory: Option<String>,
 
+    /// Which addresses the new zones get: such as NAPI gives or were reserved, or those of the zones they replace
+    #[arg(long, value_name = "WHICH", value_enum, default_value_t = Ips::New)]
+    pub ips: Ips,
+
+    /// I have seen that the lost servers' power is off
+    #[arg(long)]
+    pub powered_off: bool,
+
     /// Oldest data that is restored without asking
     #[arg(long, value_name = "SECONDS", default_value_t = 900, value_parser = clap::value_parser!(i64).range(1..))]
     pub max_age: i64,
@@ -60,6 +70,22 @@ pub struct Arguments {
     /// Restore data older than that
     #[arg(long)]
     pub accept_old_data: bool,
+
+    /// Go on though there is too little memory or disk for what comes back
+    #[arg(long)]
+    pub accept_little_room: bool,
+
+    /// Go on though the platform is older than an image wants
+    #[arg(long)]
+    pub accept_old_platform: bool,
+
+    /// Go on though compute nodes boot platforms that are not here
+    #[arg(long)]
+    pub accept_missing_platforms: bool,
+
+    /// Go on though another headnode can't be reached and put right
+    #[arg(long)]
+    pub accept_unreached: bool,
 
     /// Go on though no majority of the datacenter's ZooKeeper answers: nobody keeps another headnode from changing the same
     #[arg(long)]
@@ -91,6 +117,12 @@ pub struct Arguments {
 
     #[command(flatten)]
     pub common: Common,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Ips {
+    New,
+    Reuse,
 }
 
 #[derive(Debug, Subcommand)]

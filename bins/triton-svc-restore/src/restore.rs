@@ -8,12 +8,13 @@ use apply::{RefusalKind, Scope, World, WorldOptions};
 use cli::events::{self, EventPrinter};
 use cli::{Exit, Failure, confirm, input, install, notices, output, signals};
 use documents::event::Outcome;
-use documents::{Inventory, Plan, read};
+use documents::{Inventory, Plan, PowerOff, power, read};
+use plan::restore::accept;
 use plan::{PlanError, RestoreOptions};
 use platform::{Canceller, Host};
 use sync::headnodes::Login;
 
-use crate::arguments::Arguments;
+use crate::arguments::{Arguments, Ips};
 use crate::show;
 
 pub const PRODUCT: &str = concat!("triton-svc-restore/", env!("CARGO_PKG_VERSION"));
@@ -99,23 +100,47 @@ fn inventory(arguments: &Arguments, canceller: &Canceller) -> Result<Inventory, 
 fn plan_of(arguments: &Arguments, inventory: &Inventory) -> Result<Plan, Failure> {
     let catalogue = install::catalogue(&arguments.common)?;
     let plugins = install::plugins(&arguments.common)?;
-    let mut accept = BTreeSet::new();
-    if arguments.accept_old_data {
-        accept.insert("--accept-old-data".to_owned());
-    }
     let options = RestoreOptions {
         lost: arguments.lost.clone(),
         on: arguments.on.clone(),
         services: arguments.services.clone(),
         except: arguments.except.clone(),
         max_age: arguments.max_age,
-        accept,
+        reuse_addresses: arguments.ips == Ips::Reuse,
+        power_off: power_off(arguments),
+        accept: accepted(arguments),
         made_by: PRODUCT.replace('/', " "),
     };
     plan::plan_restore(inventory, &catalogue, &plugins, &options).map_err(|error| match error {
         PlanError::Bad(why) => Failure::bad(why),
         PlanError::Refused(why) => Failure::refused(why),
     })
+}
+
+/// The refusals that the operator accepts, each by its flag.
+fn accepted(arguments: &Arguments) -> BTreeSet<String> {
+    let flags = [
+        (arguments.accept_old_data, accept::OLD_DATA),
+        (arguments.accept_unreached, accept::UNREACHED),
+        (arguments.accept_little_room, accept::LITTLE_ROOM),
+        (arguments.accept_old_platform, accept::OLD_PLATFORM),
+        (
+            arguments.accept_missing_platforms,
+            accept::MISSING_PLATFORMS,
+        ),
+    ];
+    let given = flags.into_iter().filter(|(given, _)| *given);
+    given.map(|(_, flag)| flag.to_owned()).collect()
+}
+
+/// Whose word on the lost servers' power there is. A person's goes before a machine's.
+fn power_off(arguments: &Arguments) -> Option<PowerOff> {
+    if arguments.powered_off {
+        let user = std::env::var("LOGNAME").or_else(|_| std::env::var("USER"));
+        return Some(PowerOff::Person(user.unwrap_or_else(|_| "root".to_owned())));
+    }
+    let program = Host::local(&arguments.common.root).path(power::PROGRAM);
+    (arguments.ips == Ips::Reuse && program.exists()).then_some(PowerOff::Bmc)
 }
 
 fn refused(plan: &Plan) -> Option<Failure> {

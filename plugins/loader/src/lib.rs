@@ -9,8 +9,6 @@
 mod folder;
 mod library;
 mod loaded;
-mod trust;
 
 pub use library::LibraryError;
 pub use loaded::Loaded;
-pub use trust::Untrusted;

@@ -9,7 +9,9 @@ use std::sync::OnceLock;
 use contract::{Answer, PluginFault, Plugins, Question};
 
 use crate::library::Library;
-use crate::{folder, trust};
+use platform::trust;
+
+use crate::folder;
 
 /// All plugins of a folder. Making it loads nothing.
 pub struct Loaded {

@@ -3,9 +3,14 @@
 //! sdc: the zone of the operators' tools. It keeps nothing, but some of what runs in it must run only once in a datacenter,
 //! and the headnode it lives on links its tools into the global zone.
 
+use contract::documents::Verb;
 use contract::documents::plan::Level;
+use contract::documents::verb::{Expects, LinkSet};
 use contract::row::{Count, OperatorNote, Restore, RowNic};
-use contract::{Health, Refinement, RestoreAdvice, RestoreFacts, ServicePlugin};
+use contract::{ExtraStep, Health, Refinement, RestoreAdvice, RestoreFacts, ServicePlugin};
+
+/// Where the global zone's sdc-* commands look for the zone's tools.
+const TOOLS: &str = "/opt/smartdc/sdc";
 
 pub struct Sdc;
 
@@ -51,11 +56,7 @@ impl ServicePlugin for Sdc {
     fn plan_restore(&self, facts: &RestoreFacts) -> Result<RestoreAdvice, String> {
         let mut advice = RestoreAdvice::default();
         let new = facts.new.uuid;
-        let text = format!(
-            "link its tools into the global zone of its new headnode: ln -sfn \
-             /zones/{new}/root/opt/smartdc/sdc /opt/smartdc/sdc"
-        );
-        advice.tell(facts, Level::Must, text);
+        advice.steps.push(link(facts));
         let old = facts.lost.uuid;
         let name = facts.lost.alias.as_deref().unwrap_or("the lost zone");
         let text = format!(
@@ -73,5 +74,22 @@ impl ServicePlugin for Sdc {
             advice.tell(facts, Level::Must, text);
         }
         Ok(advice)
+    }
+}
+
+fn link(facts: &RestoreFacts) -> ExtraStep {
+    ExtraStep {
+        id: "link".to_owned(),
+        verb: Verb::LinkSet(LinkSet {
+            path: TOOLS.to_owned(),
+            to: format!("/zones/{}/root{TOOLS}", facts.new.uuid),
+        }),
+        expects: Expects::default(),
+        after: vec!["setup".to_owned()],
+        before: Vec::new(),
+        why: format!(
+            "the global zone's sdc-* commands are those of {}",
+            facts.new.alias
+        ),
     }
 }

@@ -4,6 +4,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail loudly")]
 
+use contract::documents::Verb;
 use contract::documents::plan::Level;
 use contract::{Question, RestoreAdvice, RestoreFacts, ServicePlugin};
 use sdc::Sdc;
@@ -31,12 +32,19 @@ fn told(advice: &RestoreAdvice, level: Level) -> String {
 #[test]
 fn the_link_to_its_tools_leads_to_the_new_zone() {
     let facts = facts();
-    let must = told(&advice(&facts), Level::Must);
-    let link = format!(
-        "ln -sfn /zones/{}/root/opt/smartdc/sdc /opt/smartdc/sdc",
-        facts.new.uuid
+    let advice = advice(&facts);
+    let [link] = advice.steps.as_slice() else {
+        panic!("{:?}", advice.steps)
+    };
+    let Verb::LinkSet(with) = &link.verb else {
+        panic!("{:?}", link.verb)
+    };
+    assert_eq!(with.path, "/opt/smartdc/sdc");
+    assert_eq!(
+        with.to,
+        format!("/zones/{}/root/opt/smartdc/sdc", facts.new.uuid)
     );
-    assert!(must.contains(&link), "{must}");
+    assert_eq!(link.after, ["setup"]);
 }
 
 #[test]

@@ -11,6 +11,7 @@ use documents::event::Outcome;
 use documents::plan::{Step, StepId};
 use documents::{Event, Plan, Summary, Timestamp};
 use serde_json::{Map, Value};
+use tracing::warn;
 
 use crate::executor::{Sink, tell};
 use crate::journal::{Journal, content};
@@ -303,13 +304,18 @@ impl<'a> Run<'a> {
                 intent
             }
         };
-        deed.act(context, &intent)?;
-        match deed.look(context)? {
-            Look::Done(outputs) => Ok(outputs),
-            Look::Ready => Err(StepError::firm(
+        // Whoever broke off an answer may have done what was asked: the world says, not the error.
+        match (deed.act(context, &intent), deed.look(context)) {
+            (Ok(()), Ok(Look::Done(outputs))) => Ok(outputs),
+            (Err(error), Ok(Look::Done(outputs))) => {
+                warn!(step = %step.id, "it failed, and yet its effect is there: {error}");
+                Ok(outputs)
+            }
+            (Err(error), _) | (Ok(()), Err(error)) => Err(error),
+            (Ok(()), Ok(Look::Ready)) => Err(StepError::firm(
                 "it was done, and yet its effect is not there",
             )),
-            Look::NotYet(why) | Look::Conflict(why) => {
+            (Ok(()), Ok(Look::NotYet(why) | Look::Conflict(why))) => {
                 Err(StepError::firm(format!("it was done, and then: {why}")))
             }
         }

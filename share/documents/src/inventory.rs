@@ -105,11 +105,31 @@ pub struct Server {
     /// Whether it answered us just now, by ssh. Absent when it was not asked.
     pub answers: Option<bool>,
     pub platform: Option<String>,
+    /// The platform that CNAPI has it boot next.
+    #[serde(default)]
+    pub boot_platform: Option<String>,
+    /// Platforms under its `/usbkey/os`, which compute nodes can be booted from; absent where nobody looked.
+    #[serde(default)]
+    pub bootable: Option<Vec<String>>,
+    /// Absent where nobody looked.
+    #[serde(default)]
+    pub room: Option<Room>,
     /// NIC tags it provides, where known.
     pub nic_tags: Option<Vec<String>>,
     /// Nameservers of its global zone, where known.
     pub resolvers: Option<Vec<IpAddr>>,
     pub learnt: Learnt,
+}
+
+/// What a server has room for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Room {
+    /// MiB of memory.
+    pub memory: u64,
+    /// MiB of it that its VMs may use at most, all together.
+    pub promised: u64,
+    /// Bytes that its pool has free.
+    pub pool_free: Option<u64>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -128,6 +148,9 @@ pub struct Instance {
     pub alias: Option<String>,
     pub server: Option<Uuid>,
     pub image: Option<Uuid>,
+    /// MiB that it may use at most.
+    #[serde(default)]
+    pub memory: Option<u64>,
     /// State of the zone as last seen: `running`, `stopped`...
     pub state: Option<String>,
     pub nics: Vec<Nic>,
@@ -213,6 +236,9 @@ pub struct Image {
     pub name: String,
     pub version: String,
     pub origin: Option<Uuid>,
+    /// Oldest platform that it runs on.
+    #[serde(default)]
+    pub min_platform: Option<String>,
     /// Server on which it is installed.
     pub server: Uuid,
     pub learnt: Learnt,

@@ -274,6 +274,7 @@ pub fn verb_of(
         "network.resolvers" => Verb::NetworkResolvers(typed(document, path, with)?),
         "config.set" => Verb::ConfigSet(typed(document, path, with)?),
         "metadata.set" => Verb::MetadataSet(typed(document, path, with)?),
+        "link.set" => Verb::LinkSet(typed(document, path, with)?),
         other => {
             return Err(DocumentError::Content {
                 document,

@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use crate::health::Health;
 use crate::inventory::Replaced;
+use crate::power::PowerOff;
 use crate::secret::SecretRef;
 
 /// What a step does, and to what.
@@ -87,6 +88,9 @@ pub enum Verb {
     /// Sets metadata of SAPI's application or of one of its services.
     #[serde(rename = "metadata.set")]
     MetadataSet(MetadataSet),
+    /// Has a path of the global zone lead elsewhere, by a symbolic link.
+    #[serde(rename = "link.set")]
+    LinkSet(LinkSet),
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -109,6 +113,12 @@ pub struct FenceDeclare {
     /// Its name, for people.
     pub hostname: String,
     pub replaced: Vec<Replaced>,
+    /// How its power is known to be off; nobody need know it where its zones' addresses are not given to others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub power_off: Option<PowerOff>,
+    /// The replaced zones' own addresses are given to the new ones.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub addresses_reused: bool,
     /// Headnodes that keep a copy, which is what a server that comes back is shown.
     pub copies: Vec<Uuid>,
 }
@@ -134,6 +144,9 @@ pub struct AddressTake {
     pub owner: Uuid,
     /// The zone that the address is for.
     pub vm: Uuid,
+    /// This address; NAPI chooses one when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ip: Option<IpAddr>,
     /// `net0`, `net1`...
     pub interface: String,
     pub primary: bool,
@@ -342,6 +355,15 @@ pub struct MetadataSet {
     pub existing: bool,
 }
 
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LinkSet {
+    /// Where the link is. A file or folder that is there instead is left alone.
+    pub path: String,
+    /// Where it leads to.
+    pub to: String,
+}
+
 /// What must hold right before a step acts. A member that is absent is not looked at.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -389,11 +411,12 @@ impl Verb {
             Verb::NetworkResolvers(_) => "network.resolvers",
             Verb::ConfigSet(_) => "config.set",
             Verb::MetadataSet(_) => "metadata.set",
+            Verb::LinkSet(_) => "link.set",
         }
     }
 
     /// Every name, in the order above: what an error about an unknown verb offers.
-    pub const NAMES: [&'static str; 22] = [
+    pub const NAMES: [&'static str; 23] = [
         "check.silent",
         "fence.declare",
         "check.image",
@@ -416,6 +439,7 @@ impl Verb {
         "network.resolvers",
         "config.set",
         "metadata.set",
+        "link.set",
     ];
 
     /// Waits and checks change nothing, and are done again on every run whatever the journal says.

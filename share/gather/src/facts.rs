@@ -88,6 +88,10 @@ pub struct Machine {
     pub zones: Option<Vec<Value>>,
     /// `imgadm list -j`.
     pub images: Option<Vec<Value>>,
+    /// Names in `/usbkey/os`.
+    pub bootable: Option<Vec<String>>,
+    /// Bytes that its pool has free.
+    pub pool_free: Option<u64>,
     pub resolvers: Option<Vec<IpAddr>>,
 }
 

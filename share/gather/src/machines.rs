@@ -58,6 +58,11 @@ pub fn this(host: &Host, sysinfo: Sysinfo) -> Looked {
                 at: Timestamp::now(),
                 zones: zones.ok(),
                 images: images.ok(),
+                bootable: bootable(host),
+                pool_free: zfs::dataset(host, "zones")
+                    .ok()
+                    .flatten()
+                    .map(|pool| pool.avail),
                 resolvers: resolvers(host),
                 sysinfo: Some(sysinfo),
             }),
@@ -110,6 +115,8 @@ fn other(headnode: &Headnode, login: &Login) -> Looked {
             at: Timestamp::now(),
             zones: zones.ok(),
             images: None,
+            bootable: None,
+            pool_free: None,
             resolvers: resolvers(&host),
             sysinfo: Some(sysinfo),
         }),
@@ -144,6 +151,11 @@ fn zones(host: &Host, patience: Option<Duration>) -> Result<Vec<Value>, String> 
 fn resolvers(host: &Host) -> Option<Vec<std::net::IpAddr>> {
     let conf = resolv_conf::get(host).ok()?;
     Some(conf.nameservers)
+}
+
+/// Platforms that a headnode can boot others from.
+fn bootable(host: &Host) -> Option<Vec<String>> {
+    host.list("/usbkey/os").ok()
 }
 
 /// Snapshots below a dataset here, as `dataset@snapshot` and GUID.

@@ -29,6 +29,8 @@ pub struct Zone {
     pub alias: Option<String>,
     pub server: Option<Uuid>,
     pub image: Option<Uuid>,
+    /// MiB.
+    pub memory: Option<u64>,
     pub state: Option<String>,
     pub nics: Vec<Nic>,
     pub delegate_dataset: Option<bool>,
@@ -56,6 +58,9 @@ impl Zone {
             alias: text(&record["alias"]),
             server: self::uuid(record, "server_uuid"),
             image: self::uuid(record, "image_uuid"),
+            memory: record["max_physical_memory"]
+                .as_u64()
+                .or_else(|| record["ram"].as_u64()),
             state: text(&record["state"]),
             nics: nics(&record["nics"]),
             delegate_dataset,

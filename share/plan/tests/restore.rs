@@ -66,6 +66,22 @@ fn sapi_answers_at_its_name_before_anything_else_boots() {
 }
 
 #[test]
+fn services_are_asked_by_name_only_once_the_target_resolves() {
+    let plan = plan_of(&inventory(), &options());
+    let first = ["headnode0/silent", "headnode0/fence"];
+    let others = plan.steps.iter().filter(|step| {
+        !first.contains(&step.id.0.as_str()) && !matches!(step.verb, Verb::ResolversSet(_))
+    });
+    for step in others {
+        assert!(
+            comes_after(&plan, &step.id.0, "headnode1/resolvers"),
+            "{}",
+            step.id
+        );
+    }
+}
+
+#[test]
 fn a_zone_has_its_record_and_its_data_before_it_boots() {
     let plan = plan_of(&inventory(), &options());
     for service in ["sapi", "cloudapi", "imgapi"] {

@@ -22,6 +22,7 @@ pub mod sdc_config;
 pub mod setup_json;
 pub mod smf;
 pub mod sysinfo;
+pub mod trust;
 pub mod usbkey;
 pub mod vmadm;
 pub mod zfs;
@@ -30,7 +31,7 @@ pub mod zpool;
 
 pub use error::{Error, ParseError};
 pub use host::{
-    Canceller, Command, CommandError, Dialogue, FailureKind, FileError, FileFailure, Host, Output,
-    PipeError, SshTarget, Status, end_all_children,
+    Canceller, Command, CommandError, Dialogue, FailureKind, FileError, FileFailure, Host,
+    LinkState, Output, PipeError, SshTarget, Status, end_all_children,
 };
 pub use lock::{Holder, Lock, LockError, LockHeld};

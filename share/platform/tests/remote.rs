@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
-use platform::{Canceller, Command, FailureKind, Host, SshTarget, end_all_children};
+use platform::{Canceller, Command, FailureKind, Host, LinkState, SshTarget, end_all_children};
 use support::{eventually, in_its_own_process, lives, pid_in};
 
 const SSH: &str = r#"#!/bin/sh
@@ -183,6 +183,34 @@ fn case_file() {
         1,
         "nothing is left beside it"
     );
+}
+
+#[test]
+fn a_path_leads_elsewhere_by_a_link_here_and_there_and_what_is_no_link_is_left_alone() {
+    in_its_own_process(&[("ssh", SSH)], "case_link");
+}
+
+#[test]
+#[ignore = "run by the test above"]
+fn case_link() {
+    for (name, host) in [("here", Host::local("/")), ("there", there())] {
+        let folder = folder().join(name);
+        let zones = ["old", "new"].map(|zone| folder.join(zone).display().to_string());
+        for zone in &zones {
+            fs::create_dir_all(zone).unwrap();
+        }
+        let link = folder.join("opt/smartdc/sdc");
+        host.make_dir_all(link.parent().unwrap(), 0o755).unwrap();
+        for zone in &zones {
+            assert_eq!(host.link_state(&link, zone).unwrap(), LinkState::Open);
+            host.link(&link, zone).unwrap();
+            assert_eq!(host.link_state(&link, zone).unwrap(), LinkState::Right);
+        }
+        assert_eq!(fs::read_link(&link).unwrap(), Path::new(&zones[1]));
+        assert_eq!(fs::read_dir(&zones[0]).unwrap().count(), 0, "{name}");
+        let state = host.link_state(&folder, &zones[0]).unwrap();
+        assert_eq!(state, LinkState::Taken);
+    }
 }
 
 #[test]

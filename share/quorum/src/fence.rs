@@ -6,7 +6,7 @@
 use std::fmt;
 
 use documents::inventory::Replaced;
-use documents::{Timestamp, Uuid};
+use documents::{PowerOff, Timestamp, Uuid};
 use serde::{Deserialize, Serialize};
 
 use crate::error::QuorumError;
@@ -34,22 +34,13 @@ pub struct Fence {
     pub replaced: Vec<Replaced>,
     /// How its power was confirmed to be off; absent when its addresses are not reused and nobody had to.
     #[serde(default)]
-    pub power_off: Option<Confirmation>,
+    pub power_off: Option<PowerOff>,
     /// The replaced VMs' own addresses were given to the new ones.
     #[serde(default)]
     pub addresses_reused: bool,
     /// It was lifted: the server may run what it has.
     #[serde(default)]
     pub lifted: Option<Lifted>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Confirmation {
-    /// The operator's word.
-    Person(String),
-    /// The command that asked the BMC.
-    Bmc(String),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -22,7 +22,7 @@ mod session;
 pub use documents::inventory::Replaced;
 pub use ensemble::Ensemble;
 pub use error::QuorumError;
-pub use fence::{Confirmation, Fence};
+pub use fence::Fence;
 pub use life::{Life, REGISTRARS_TIMEOUT, Watched};
 pub use lock::{Holder, RunLock};
 pub use session::Session;

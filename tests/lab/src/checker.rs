@@ -4,7 +4,9 @@
 //! anybody would, compares with the state model, and shares no code with the product.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -64,6 +66,7 @@ pub fn check(lab: &Arc<Lab>, given_up: &[String]) -> Vec<String> {
         compare_cnapi(&machines, servers, &mut found);
     }
     compare_dns(&machines, &mut found);
+    compare_links(lab, &machines, &mut found);
     found
 }
 
@@ -336,6 +339,21 @@ fn compare_dns(machines: &Machines, found: &mut Vec<String>) {
         for address in told.into_iter().filter(|address| !owned(*address)) {
             found.push(format!(
                 "DNS says {name} is {address}, which no live zone has"
+            ));
+        }
+    }
+}
+
+/// Where a global zone has the operators' tools, they are those of its own sdc zone.
+fn compare_links(lab: &Lab, machines: &Machines, found: &mut Vec<String>) {
+    for (uuid, zone) in machines.live().filter(|(_, zone)| zone.role == "sdc") {
+        let link = lab.host_path(&zone.host, "/opt/smartdc/sdc");
+        let to = fs::read_link(&link).unwrap_or_default();
+        if to != Path::new(&format!("/zones/{uuid}/root/opt/smartdc/sdc")) {
+            found.push(format!(
+                "/opt/smartdc/sdc of {} leads to \"{}\", and its sdc zone is {uuid}",
+                zone.host,
+                to.display()
             ));
         }
     }

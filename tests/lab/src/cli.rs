@@ -355,6 +355,7 @@ fn crash_matrix(full: bool, runs: usize, seed: u64, json: bool) -> Result<u8> {
         full,
         runs,
         seed,
+        every_service: true,
     };
     let verdict = crash::run(&options, &|line| eprintln!("crash-matrix: {line}"))?;
     print(match json {

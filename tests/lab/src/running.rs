@@ -8,6 +8,7 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -96,6 +97,28 @@ impl Running {
     pub fn kill_host(&self, host: &str) -> Result<()> {
         self.control(&json!({ "do": "kill-host", "host": host }))
             .map(drop)
+    }
+
+    /// Cuts its power, and returns once CNAPI misses its heartbeats, where there is still a CNAPI.
+    pub fn lose_host(&self, host: &str) -> Result<()> {
+        self.kill_host(host)?;
+        let patience = Instant::now() + Duration::from_secs(30);
+        loop {
+            let answer =
+                self.control(&json!({"do": "fetch", "service": "cnapi", "path": "/servers"}))?;
+            let servers = answer["body"].as_array();
+            let hears =
+                |server: &Value| server["hostname"] == host && server["status"] == "running";
+            if !servers.is_some_and(|servers| servers.iter().any(hears)) {
+                return Ok(());
+            }
+            if Instant::now() > patience {
+                return Err(LabError::Failed(format!(
+                    "CNAPI never missed {host}: {answer}"
+                )));
+            }
+            thread::sleep(Duration::from_millis(50));
+        }
     }
 
     pub fn boot_host(&self, host: &str) -> Result<()> {

@@ -32,6 +32,7 @@ use crate::lab::Lab;
 use crate::listener::Listener;
 use crate::log::Logged;
 use crate::physics;
+use crate::trouble::Trouble;
 use crate::zookeeper;
 use routing::Service;
 use zone::Zone;
@@ -138,6 +139,7 @@ pub fn answering(
 ) -> Option<impl Fn(&Request) -> Option<Response> + Send + Sync + 'static> {
     let service = service(role)?;
     let zone = Zone::new(lab, host, vm);
+    let cut = Trouble::EndsBeforeItAnswers(role.to_owned());
     Some(move |request: &Request| {
         let passage = kill::begin_http(&zone.lab, request.header("user-agent").unwrap_or_default());
         if passage.stopped {
@@ -148,8 +150,16 @@ pub fn answering(
         if request.path.ends_with("/events/heartbeat") {
             return Some(response);
         }
-        (!kill::end(&zone.lab, passage, entry)).then_some(response)
+        let killed = kill::end(&zone.lab, passage, entry);
+        let cut = changes(request) && zone.lab.troubles.there_is(&cut);
+        (!killed && !cut).then_some(response)
     })
+}
+
+/// Whether one of the product's tools asks for a change.
+fn changes(request: &Request) -> bool {
+    let agent = request.header("user-agent").unwrap_or_default();
+    agent.starts_with("triton-") && !matches!(request.method.as_str(), "GET" | "HEAD")
 }
 
 /// Where a role's API listens.

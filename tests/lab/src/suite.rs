@@ -50,13 +50,18 @@ pub fn run(arguments: &[String]) -> Result<u8> {
     }
 }
 
+/// Tests that run at once, unless the caller says: those of a datacenter wait most of their time.
+const THREADS: &str = "4";
+
 /// The tests that drive the staged product find it by `LAB_INSTALL`.
 fn cargo_test(selection: &[&str], arguments: &[String], install: &Path) -> Result<u8> {
+    let threads = env::var_os("RUST_TEST_THREADS").unwrap_or_else(|| THREADS.into());
     let status = Command::new(cargo())
         .args(["test", "--no-fail-fast"])
         .args(selection)
         .args(arguments)
         .env("LAB_INSTALL", install)
+        .env("RUST_TEST_THREADS", threads)
         .status()
         .attempted("running cargo test")?;
     Ok(status.code().map_or(1, |code| code as u8))

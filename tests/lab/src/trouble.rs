@@ -17,6 +17,11 @@ pub enum Trouble {
     SetupFails(String),
     /// A service's zones boot, and their API never answers.
     NeverAnswers(String),
+    /// A service's API does what it is asked to change, and the connection ends before it says so: its server gives up on what
+    /// was idle for two minutes.
+    EndsBeforeItAnswers(String),
+    /// Nobody has the image of this name installed.
+    ImageMissing(String),
 }
 
 #[derive(Debug, Default)]

@@ -152,4 +152,6 @@ scenarios! {
     the_operators_ssh_drops: "the-operators-ssh-drops",
     the_operator_interrupts_twice: "interrupted-twice",
     sdcadm_is_at_work: "sdcadm-is-at-work",
+    the_image_of_a_zone_is_missing: "image-missing",
+    sapi_ends_the_connection_before_it_answers: "sapi-ends-before-it-answers",
 }

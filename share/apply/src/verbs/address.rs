@@ -34,6 +34,10 @@ fn taken(with: &AddressTake, context: &Context<'_>) -> Result<Option<Nic>, StepE
 impl Deed for AddressTake {
     fn look(&self, context: &Context<'_>) -> Result<Look, StepError> {
         Ok(match taken(self, context)? {
+            Some(nic) if self.ip.is_some() && nic.ip != self.ip => Look::Conflict(format!(
+                "the zone has NIC {} on this network already, with another address: plan again",
+                nic.mac
+            )),
             Some(nic) => {
                 let mut outputs = Map::new();
                 outputs.insert(
@@ -51,6 +55,7 @@ impl Deed for AddressTake {
 
     fn act(&self, context: &Context<'_>, _: &Value) -> Result<(), StepError> {
         let fields = NicFields {
+            ip: self.ip,
             primary: Some(self.primary),
             ..NicFields::of_zone(self.vm, self.owner)
         };
@@ -60,7 +65,7 @@ impl Deed for AddressTake {
             match napi.provision_nic(&self.network.to_string(), &fields) {
                 Ok(_) => return Ok(()),
                 // Which address it is is NAPI's choice, and another provision was faster: let it choose again.
-                Err(error) if error.is_conflict() && tries < TRIES => {
+                Err(error) if error.is_conflict() && self.ip.is_none() && tries < TRIES => {
                     if taken(self, context)?.is_some() {
                         return Ok(());
                     }

@@ -3,12 +3,13 @@
 //! Declaring a server dead. Nothing else of a restore is done before it stands: should the server come back, its guard asks the
 //! other headnodes for it.
 
-use documents::Timestamp;
 use documents::verb::FenceDeclare;
+use documents::{PowerOff, Timestamp};
 use platform::Host;
 use quorum::{Fence, QuorumError, copies, fence};
 use serde_json::Value;
 
+use super::power;
 use crate::step::{Context, Deed, Look, StepError, Undone};
 
 impl From<QuorumError> for StepError {
@@ -40,6 +41,9 @@ impl Deed for FenceDeclare {
     }
 
     fn act(&self, context: &Context<'_>, _: &Value) -> Result<(), StepError> {
+        if self.power_off == Some(PowerOff::Bmc) {
+            power::ask_bmc(&context.world.local, self)?;
+        }
         let wanted = fence_of(self, context);
         let keepers = keepers(self, context)?;
         let fence = match context.world.majority.lock() {
@@ -78,8 +82,8 @@ fn fence_of(with: &FenceDeclare, context: &Context<'_>) -> Fence {
         declared_by: context.world.here,
         declared_at: Timestamp::now(),
         replaced: with.replaced.clone(),
-        power_off: None,
-        addresses_reused: false,
+        power_off: with.power_off.clone(),
+        addresses_reused: with.addresses_reused,
         lifted: None,
     }
 }
@@ -89,6 +93,8 @@ fn is_met(with: &FenceDeclare, fence: &Fence, context: &Context<'_>) -> bool {
     fence.stands()
         && fence.run == context.journal.run
         && with.replaced.iter().all(|vm| fence.replaced.contains(vm))
+        && (fence.addresses_reused || !with.addresses_reused)
+        && (fence.power_off.is_some() || with.power_off.is_none())
 }
 
 /// This headnode and the others that live.

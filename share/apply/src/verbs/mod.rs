@@ -7,7 +7,9 @@ mod check;
 mod dataset;
 mod fence;
 mod headnode;
+mod link;
 mod metadata;
+mod power;
 mod record;
 mod reserved;
 mod vm;
@@ -43,5 +45,6 @@ pub fn deed(verb: &Verb) -> &dyn Deed {
         Verb::NetworkResolvers(with) => with,
         Verb::ConfigSet(with) => with,
         Verb::MetadataSet(with) => with,
+        Verb::LinkSet(with) => with,
     }
 }

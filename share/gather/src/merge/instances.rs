@@ -283,6 +283,7 @@ fn one(
         alias,
         server,
         image: first(claims, |zone| zone.image),
+        memory: first(claims, |zone| zone.memory),
         state,
         nics: nics::of(raw, uuid, &zones),
         delegate_dataset: first(claims, |zone| zone.delegate_dataset).unwrap_or(false),

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use documents::Uuid;
-use documents::inventory::{Learnt, Server};
+use documents::inventory::{Learnt, Room, Server};
 use documents::restore_data::Part;
 use platform::sysinfo::Sysinfo;
 use serde_json::Value;
@@ -74,6 +74,9 @@ fn of_record(record: &Value, learnt: Learnt, now: bool) -> Option<Server> {
         status: record::text(&record["status"]).filter(|_| now),
         answers: None,
         platform: record::text(&record["current_platform"]),
+        boot_platform: record::text(&record["boot_platform"]),
+        bootable: None,
+        room: None,
         nic_tags: sysinfo.as_ref().map(nic_tags),
         resolvers: None,
         learnt,
@@ -86,6 +89,8 @@ fn of_machine(servers: &mut BTreeMap<Uuid, Server>, machine: &Machine) {
         .entry(machine.server)
         .or_insert_with(|| unknown(machine.server, &machine.hostname, learnt));
     server.resolvers.clone_from(&machine.resolvers);
+    server.bootable.clone_from(&machine.bootable);
+    server.room = room(machine);
     if let Some(sysinfo) = &machine.sysinfo {
         server.admin_ip = server.admin_ip.or_else(|| sysinfo.admin_ip());
         server.nic_tags = Some(nic_tags(sysinfo));
@@ -93,6 +98,20 @@ fn of_machine(servers: &mut BTreeMap<Uuid, Server>, machine: &Machine) {
         server.setup |= sysinfo.setup;
         server.headnode |= sysinfo.is_headnode();
     }
+}
+
+/// None where its memory or what it promised of it is not known.
+fn room(machine: &Machine) -> Option<Room> {
+    let memory = machine.sysinfo.as_ref()?.mib_of_memory.as_ref()?;
+    let zones = machine.zones.as_ref()?;
+    let promised = zones
+        .iter()
+        .filter_map(|zone| zone["max_physical_memory"].as_u64());
+    Some(Room {
+        memory: memory.parse().ok()?,
+        promised: promised.sum(),
+        pool_free: machine.pool_free,
+    })
 }
 
 /// A server of which only its name is known. Only headnodes are synced or looked at, so it is one.
@@ -106,6 +125,9 @@ fn unknown(uuid: Uuid, hostname: &str, learnt: Learnt) -> Server {
         status: None,
         answers: None,
         platform: None,
+        boot_platform: None,
+        bootable: None,
+        room: None,
         nic_tags: None,
         resolvers: None,
         learnt,
@@ -116,6 +138,8 @@ fn complete(known: &mut Server, older: &Server) {
     known.admin_ip = known.admin_ip.or(older.admin_ip);
     known.nic_tags = known.nic_tags.take().or_else(|| older.nic_tags.clone());
     known.platform = known.platform.take().or_else(|| older.platform.clone());
+    let boots = known.boot_platform.take();
+    known.boot_platform = boots.or_else(|| older.boot_platform.clone());
 }
 
 /// NIC tags that a server provides.

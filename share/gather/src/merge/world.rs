@@ -192,6 +192,7 @@ fn image(manifest: &Value, server: Uuid, learnt: Learnt) -> Option<Image> {
         name: record::text(&manifest["name"]).unwrap_or_default(),
         version: record::text(&manifest["version"]).unwrap_or_default(),
         origin: record::uuid(manifest, "origin"),
+        min_platform: record::text(&manifest["requirements"]["min_platform"]["7.0"]),
         server,
         learnt,
     })

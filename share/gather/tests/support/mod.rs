@@ -139,6 +139,8 @@ pub fn machine(server: Uuid, hostname: &str, zones: Option<Vec<Value>>) -> Machi
         at: at(11),
         sysinfo: None,
         zones,
+        bootable: None,
+        pool_free: None,
         images: None,
         resolvers: Some(vec!["10.99.99.11".parse().unwrap()]),
     }

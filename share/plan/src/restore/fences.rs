@@ -7,13 +7,18 @@ use documents::plan::{Goal, PlanDc, Step, StepId};
 use documents::verb::{Expects, FenceDeclare};
 use documents::{Uuid, Verb};
 
+use super::RestoreOptions;
 use super::facts::World;
 use super::select::Selection;
 use super::steps::{silence, silence_id};
 use crate::derive;
 
 /// Declares the lost servers dead, once they were found silent.
-pub fn declare(world: &World<'_>, selection: &Selection<'_>) -> Vec<Step> {
+pub fn declare(
+    world: &World<'_>,
+    selection: &Selection<'_>,
+    options: &RestoreOptions,
+) -> Vec<Step> {
     let silent: Vec<StepId> = silence(world).into_iter().map(|step| step.id).collect();
     let copies: Vec<Uuid> = world.headnodes().iter().map(|server| server.uuid).collect();
     let step = |server: &Uuid| {
@@ -26,6 +31,8 @@ pub fn declare(world: &World<'_>, selection: &Selection<'_>) -> Vec<Step> {
                 server: *server,
                 hostname: hostname.clone(),
                 replaced: replaced(selection, *server),
+                power_off: options.power_off.clone(),
+                addresses_reused: options.reuse_addresses,
                 copies: copies.clone(),
             }),
             expects: Expects::default(),

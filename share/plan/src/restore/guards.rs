@@ -3,15 +3,16 @@
 //! Preflight: what stands against a restore, as refusals that name the flag which accepts the risk, where one may.
 
 use contract::row::SyncUse;
-use documents::plan::Refusal;
-use documents::{Inventory, Plan};
+use documents::plan::{Level, Refusal};
+use documents::{Inventory, Plan, power};
 
 use super::RestoreOptions;
-use super::addresses::Addresses;
+use super::accept;
+use super::addresses::{Addresses, needed};
 use super::facts::World;
+use super::notices::notice;
 use super::select::{Replacement, Selection};
-
-pub const ACCEPT_OLD_DATA: &str = "--accept-old-data";
+use super::target;
 
 pub fn refuse(plan: &mut Plan, service: &str, text: String, accepted_by: Option<&str>) {
     plan.refusals.push(Refusal {
@@ -49,7 +50,7 @@ pub fn datacenter(world: &World<'_>, plan: &mut Plan) {
             );
             refuse(plan, "dc", text, None);
         }
-        Some(_) => {}
+        Some(target) => target::in_reach(world, target, plan),
         None => refuse(
             plan,
             "dc",
@@ -57,8 +58,37 @@ pub fn datacenter(world: &World<'_>, plan: &mut Plan) {
             None,
         ),
     }
+    unreached(world, plan);
     for warning in contradictions(world.inventory) {
         refuse(plan, "dc", warning, None);
+    }
+}
+
+/// Headnodes that are not given up, and on which nothing can be put right: the plan has no steps for them.
+fn unreached(world: &World<'_>, plan: &mut Plan) {
+    let others = world.inventory.servers.iter().filter(|server| {
+        server.headnode && server.uuid != world.goal.on && !world.is_lost(Some(server.uuid))
+    });
+    for server in others {
+        let name = &server.hostname;
+        match server.answers {
+            Some(true) => {}
+            Some(false) => {
+                let text = format!(
+                    "{name} is not given up as lost, and it did not answer by ssh when the inventory was taken: \
+                     its resolvers and configuration would go on naming what is lost, until the same command is run again once \
+                     it answers"
+                );
+                refuse(plan, "dc", text, Some(accept::UNREACHED));
+            }
+            None => {
+                let text = format!(
+                    "unknown whether {name} answers by ssh: nothing asked it, and this plan has no steps for it; its \
+                     resolvers and configuration go on naming what is lost"
+                );
+                notice(plan, Level::Warn, "dc", text);
+            }
+        }
     }
 }
 
@@ -113,15 +143,20 @@ pub fn service(
     }
     restore_data(world, replacement, options, plan);
     needs(world, selection, replacement, plan);
-    target(world, replacement, plan);
+    target::lacks(world, replacement, plan);
 }
 
 /// Enough addresses for all that is restored, where NAPI can give none.
-pub fn addresses(world: &World<'_>, addresses: &Addresses, plan: &mut Plan) {
-    let Addresses::Reserved { short, .. } = addresses else {
+pub fn addresses(
+    world: &World<'_>,
+    selection: &Selection<'_>,
+    addresses: &Addresses,
+    plan: &mut Plan,
+) {
+    if addresses.napi_lives {
         return;
-    };
-    for (network, (needed, there)) in short {
+    }
+    for (network, (needed, there)) in &addresses.short {
         let name = world
             .network(*network)
             .map_or_else(|| network.to_string(), |network| network.name.clone());
@@ -133,18 +168,42 @@ pub fn addresses(world: &World<'_>, addresses: &Addresses, plan: &mut Plan) {
         refuse(plan, "dc", text, None);
     }
     for network in &world.inventory.networks {
-        let is_used = world
-            .inventory
-            .reserved
-            .iter()
-            .any(|one| one.network == network.uuid);
-        if is_used && network.netmask.is_none() {
+        let is_needed = needed(world, selection, network.uuid) > 0;
+        if is_needed && network.netmask.is_none() {
             let text = format!(
                 "nothing says the netmask of the network {}: no zone can be given an address on it",
                 network.name
             );
             refuse(plan, "dc", text, None);
         }
+    }
+}
+
+/// Two owners of one address are worse than none: its old owner must be known to be off, and nobody else may have it.
+pub fn reuse(
+    selection: &Selection<'_>,
+    addresses: &Addresses,
+    options: &RestoreOptions,
+    plan: &mut Plan,
+) {
+    if options.reuse_addresses && options.power_off.is_none() {
+        let text = format!(
+            "the lost zones' own addresses are given to others only once the lost servers' power is known to be off: see that it \
+             is and say so with --powered-off, or have {} ask their BMC",
+            power::PROGRAM
+        );
+        refuse(plan, "dc", text, None);
+    }
+    for (vm, ip, owner) in &addresses.taken {
+        let mut replaced = selection.replace.iter();
+        let Some(replacement) = replaced.find(|one| one.new == *vm) else {
+            continue;
+        };
+        let text = format!(
+            "{} can't have its predecessor's address {ip}: {owner} has it; restore without --ips reuse",
+            replacement.alias
+        );
+        refuse(plan, replacement.service, text, None);
     }
 }
 
@@ -187,7 +246,7 @@ fn restore_data(
                     "{alias}'s newest restore point is {age} s old, more than {} s; another headnode may have a newer one",
                     options.max_age
                 );
-                refuse(plan, service, text, Some(ACCEPT_OLD_DATA));
+                refuse(plan, service, text, Some(accept::OLD_DATA));
             }
         }
     }
@@ -224,42 +283,5 @@ fn needs(
             "neither SAPI nor restore data knows its SAPI service".to_owned(),
             None,
         );
-    }
-}
-
-fn target(world: &World<'_>, replacement: &Replacement<'_>, plan: &mut Plan) {
-    let service = replacement.service;
-    let on = world.hostname(world.goal.on);
-    if let Some(tags) = world.target().and_then(|target| target.nic_tags.as_ref()) {
-        for nic in &replacement.lost.nics {
-            if !tags.contains(&nic.nic_tag) {
-                let text = format!(
-                    "{on} has no NIC with the tag \"{}\", and vmadm refuses a zone that needs one (nictagadm add)",
-                    nic.nic_tag
-                );
-                refuse(plan, service, text, None);
-            }
-        }
-    }
-    match replacement.lost.image {
-        None => refuse(
-            plan,
-            service,
-            "nothing says which image it was made from".to_owned(),
-            None,
-        ),
-        Some(image) => {
-            let here = world
-                .inventory
-                .images
-                .iter()
-                .filter(|i| i.server == world.goal.on);
-            if !here.into_iter().any(|installed| installed.uuid == image) {
-                let text = format!(
-                    "image {image} is not installed on {on}; `imgadm import {image}` there"
-                );
-                refuse(plan, service, text, None);
-            }
-        }
     }
 }

@@ -18,6 +18,14 @@ pub fn resolvers_id(world: &World<'_>, server: Uuid) -> Option<StepId> {
         .then(|| StepId(format!("{}/resolvers", name_of(world, server))))
 }
 
+/// What every other change waits for: the lost servers are fenced, and the target's global zone resolves, as services are asked
+/// by their names.
+pub fn first(world: &World<'_>) -> Vec<StepId> {
+    let mut first = fences::ids(world);
+    first.extend(resolvers_id(world, world.goal.on));
+    first
+}
+
 /// Its hostname, where that is its own; records may say anything.
 pub fn name_of(world: &World<'_>, server: Uuid) -> String {
     let hostname = world.hostname(server);

@@ -10,8 +10,8 @@ use documents::verb::{Expects, RecordDelete, VmRetire};
 use documents::{Plan, Verb};
 
 use super::facts::World;
-use super::fences;
 use super::guards::refuse;
+use super::headnodes;
 use super::notices::notice;
 use super::replace::answering_in;
 use super::select::Selection;
@@ -86,13 +86,13 @@ fn steps(world: &World<'_>, selection: &Selection<'_>, member: &Instance, name: 
         vm: member.uuid,
         server,
     };
-    let mut vmapi = fences::ids(world);
+    let mut vmapi = headnodes::first(world);
     vmapi.extend(answering_in(world, selection, "vmapi"));
     vec![
         step(
             "retire-record",
             Verb::RecordDelete(record),
-            fences::ids(world),
+            headnodes::first(world),
             format!("{name} is lost: SAPI must not name it to those who look for a member"),
         ),
         step(

@@ -2,16 +2,19 @@
 // If a copy of the MPL was not distributed with this file, You can obtain one at https://mozilla.org/MPL/2.0/.
 //! Planning a restore: a headnode is lost; which of its services come back, where, from what, in which order.
 
+pub mod accept;
 mod addresses;
 mod facts;
 mod fences;
 mod guards;
 mod headnodes;
 mod members;
+mod nics;
 mod notices;
 mod replace;
 mod select;
 mod steps;
+mod target;
 mod true_up;
 
 use std::collections::BTreeSet;
@@ -19,7 +22,7 @@ use std::collections::BTreeSet;
 use contract::Plugins;
 use documents::inventory::Instance;
 use documents::plan::{Goal, KIND, PlanDc, RestoreGoal};
-use documents::{Digest, Inventory, Plan, Uuid};
+use documents::{Digest, Inventory, Plan, PowerOff, Uuid};
 
 use crate::{Catalogue, PlanError, derive};
 use addresses::Addresses;
@@ -39,6 +42,10 @@ pub struct RestoreOptions {
     pub except: Vec<String>,
     /// Oldest data that is restored without asking, in seconds.
     pub max_age: i64,
+    /// New zones get the addresses of those they replace.
+    pub reuse_addresses: bool,
+    /// Whose word it is that the lost servers' power is off, where anybody gave it.
+    pub power_off: Option<PowerOff>,
     /// Refusals that the operator accepts, by the name of the flag (`--accept-old-data`).
     pub accept: BTreeSet<String>,
     /// Tool and version, for `made_by`.
@@ -80,10 +87,16 @@ pub fn plan_restore(
     guards::unplannable(&selection, &mut plan);
     notices::left_alone(&world, &selection, &mut plan);
     if !selection.replace.is_empty() {
-        let addresses = Addresses::of(&world, &selection);
-        guards::addresses(&world, &addresses, &mut plan);
+        let addresses = Addresses::of(&world, &selection, options.reuse_addresses);
+        guards::addresses(&world, &selection, &addresses, &mut plan);
+        target::room(&world, &selection, &mut plan);
+        if selection.replaces("dhcpd") {
+            target::platforms(&world, &mut plan);
+        }
+        guards::reuse(&selection, &addresses, options, &mut plan);
         plan.steps.extend(steps::silence(&world));
-        plan.steps.extend(fences::declare(&world, &selection));
+        plan.steps
+            .extend(fences::declare(&world, &selection, options));
         plan.steps.extend(headnodes::resolvers(&world));
         for replacement in selection.in_order(&world) {
             guards::service(&world, &selection, replacement, options, &mut plan);
@@ -100,7 +113,7 @@ pub fn plan_restore(
             members::retire(&world, &selection, &mut plan);
         }
         true_up::all(&world, &selection, &mut plan);
-        notices::dead_headnodes(&world, &mut plan);
+        notices::dead_headnodes(&world, options.reuse_addresses, &mut plan);
     }
     plan.refusals.retain(|refusal| {
         refusal

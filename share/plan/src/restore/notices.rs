@@ -2,10 +2,13 @@
 // If a copy of the MPL was not distributed with this file, You can obtain one at https://mozilla.org/MPL/2.0/.
 //! What the operator is told besides the steps: what is left alone, what must be done by hand, how old the data is.
 
+use std::net::IpAddr;
+
 use contract::row::{Restore, Row};
 use documents::Plan;
 use documents::plan::{Level, Notice};
 
+use super::addresses::Addresses;
 use super::facts::{World, is_admin};
 use super::select::{Replacement, Selection};
 
@@ -65,7 +68,7 @@ pub fn left_alone(world: &World<'_>, selection: &Selection<'_>, plan: &mut Plan)
 }
 
 /// What the dead headnode was to others besides its zones.
-pub fn dead_headnodes(world: &World<'_>, plan: &mut Plan) {
+pub fn dead_headnodes(world: &World<'_>, reused: bool, plan: &mut Plan) {
     for uuid in &world.goal.lost {
         let Some(server) = world.inventory.server_by_uuid(*uuid) else {
             continue;
@@ -74,6 +77,13 @@ pub fn dead_headnodes(world: &World<'_>, plan: &mut Plan) {
             continue;
         }
         let name = &server.hostname;
+        if reused {
+            let text = format!(
+                "addresses of {name}'s zones belong to others from now on: leave it off, and bring it back only where its guard \
+                 reaches another headnode (triton-hn-guard status {name})"
+            );
+            notice(plan, Level::Must, "dc", text);
+        }
         let text = format!(
             "CNAPI asks the first server that it calls a headnode for platforms, which may be {name}: while its record is \
              there, listing and assigning platforms can hang. When it is given up for good: sdc-cnapi /servers/{uuid} -X DELETE"
@@ -90,18 +100,26 @@ pub fn dead_headnodes(world: &World<'_>, plan: &mut Plan) {
 }
 
 /// What concerns one replaced service.
-pub fn service(world: &World<'_>, replacement: &Replacement<'_>, row: &Row, plan: &mut Plan) {
+pub fn service(
+    world: &World<'_>,
+    replacement: &Replacement<'_>,
+    row: &Row,
+    addresses: &Addresses,
+    plan: &mut Plan,
+) {
     let service = replacement.service;
     let lost = replacement.lost;
+    let changes = |ip: &IpAddr| !addresses.gives(replacement.new, *ip);
     for note in &row.operator {
         notice(plan, note.level, service, note.text.clone());
     }
-    for consumer in &row.fixed_ip_consumers {
+    let moves = world.admin_ip(lost).is_none_or(|ip| changes(&ip));
+    for consumer in row.fixed_ip_consumers.iter().filter(|_| moves) {
         let text = format!("its admin address changes, and this holds it by address: {consumer}");
         notice(plan, Level::Must, service, text);
     }
     for nic in lost.nics.iter().filter(|nic| !is_admin(nic)) {
-        if let Some(ip) = nic.ip {
+        if let Some(ip) = nic.ip.filter(changes) {
             let text = format!(
                 "its address {ip} on {} changes: whatever names it outside (public DNS, firewalls) must follow",
                 nic.nic_tag

@@ -38,8 +38,9 @@ pub fn one(
     if let Some(image) = replacement.lost.image {
         builder.image(image);
     }
+    let napi = answering_service(selection, "napi", replacement);
     if let Some(owner) = world.inventory.dc.admin_owner {
-        builder.addresses(owner, addresses);
+        builder.addresses(owner, addresses, &napi);
     }
     if let (Some(moray), Some(service), true) = (
         &moray,
@@ -55,21 +56,17 @@ pub fn one(
     builder.start(answering(world, selection, replacement));
     builder.setup();
     builder.healthy();
-    builder.named();
+    builder.named(addresses);
     let vmapi = answering_service(selection, "vmapi", replacement);
     builder.listed(vmapi);
-    let napi = answering_service(selection, "napi", replacement);
     if let Some(owner) = world.inventory.dc.admin_owner {
         builder.registered(owner, addresses, &napi);
     }
-    builder.retire(
-        moray.filter(|_| row.first_boot_fetches_config),
-        server,
-        &napi,
-    );
+    builder.retire(moray.filter(|_| row.first_boot_fetches_config), server);
+    builder.released(&napi);
     place_extra_steps(&mut builder, advice.steps, plan);
 
-    notices::service(world, replacement, row, plan);
+    notices::service(world, replacement, row, addresses, plan);
     plan.notices.extend(advice.notices);
     plan.refusals.extend(advice.refusals);
     plan.steps.extend(builder.steps);

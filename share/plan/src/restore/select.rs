@@ -2,6 +2,7 @@
 // If a copy of the MPL was not distributed with this file, You can obtain one at https://mozilla.org/MPL/2.0/.
 //! Which lost instances are replaced, and which are left alone and why.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use contract::row::{Count, Restore};
@@ -44,8 +45,11 @@ impl<'a> Selection<'a> {
         let mut lost: Vec<&Instance> = world.lost_instances().collect();
         lost.sort_by_key(|i| (&i.service, &i.alias, i.uuid));
         let mut taken: BTreeMap<&str, u64> = BTreeMap::new();
-        for instance in lost {
-            if let Some(why) = why_left_alone(world, options, instance) {
+        for instance in &lost {
+            let instance = *instance;
+            let left = why_left_alone(world, options, instance)
+                .or_else(|| why_not_this_one(world, &lost, instance));
+            if let Some(why) = left {
                 selection.left.push(LeftAlone {
                     lost: instance,
                     why,
@@ -143,6 +147,30 @@ fn why_unplannable(world: &World<'_>, instance: &Instance) -> Option<String> {
         "no network is known for its NIC {} on the tag \"{}\"",
         lost.mac, lost.nic_tag
     ))
+}
+
+/// Of a service that there may be only one of, the lost one with the youngest data comes back, whatever the records hold besides.
+fn why_not_this_one(world: &World<'_>, lost: &[&Instance], instance: &Instance) -> Option<String> {
+    let count = world.row(&instance.service)?.count;
+    if !matches!(count, Count::Singleton | Count::PerHeadnode) {
+        return None;
+    }
+    let worth = |one: &&Instance| {
+        let data = world.inventory.newest_restore_point(one.uuid);
+        (
+            why_unplannable(world, one).is_none(),
+            one.payload.is_some(),
+            data.map(|point| point.as_of),
+            one.state.as_deref() == Some("running"),
+            Reverse((one.alias.clone(), one.uuid)),
+        )
+    };
+    let same = lost.iter().filter(|one| one.service == instance.service);
+    let best = same.max_by_key(|one| worth(one))?;
+    (best.uuid != instance.uuid).then(|| {
+        let name = best.alias.as_deref().unwrap_or(&best.service);
+        format!("one of the lost ones comes back here, and that is {name} ({}), whose data is younger or better known", best.uuid)
+    })
 }
 
 fn why_left_alone(

@@ -2,25 +2,21 @@
 // If a copy of the MPL was not distributed with this file, You can obtain one at https://mozilla.org/MPL/2.0/.
 //! The steps that every replacement takes, each as a small function: what it does, what it needs, why.
 
-use std::net::IpAddr;
-
 use contract::Row;
-use documents::inventory::Nic;
 use documents::plan::{Step, StepId};
 use documents::verb::{
-    AddressAssign, AddressRegister, AddressRelease, AddressTake, CheckImage, CheckSilent, Composed,
-    DatasetAttach, Expects, MorayZone, RecordDelete, RecordPut, VmRetire, WaitHealthy, WaitListed,
-    WaitName, WaitSetup, ZoneCreate, ZoneStart,
+    CheckImage, CheckSilent, Composed, DatasetAttach, Expects, MorayZone, RecordDelete, RecordPut,
+    VmRetire, WaitHealthy, WaitListed, WaitName, WaitSetup, ZoneCreate, ZoneStart,
 };
 use documents::{Uuid, Verb};
 use serde_json::{Map, Value, json};
 
 use super::addresses::Addresses;
 use super::facts::World;
-use super::fences;
-use super::headnodes::resolvers_id;
+use super::headnodes;
+use super::nics::{address_step, nics};
 use super::select::Replacement;
-use crate::{derive, payload};
+use crate::payload;
 
 /// Seconds. headnode.sh gives a setup 180 s on an idle machine; a restore starts many at once.
 const SETUP_TIMEOUT: u64 = 900;
@@ -69,7 +65,7 @@ impl Builder<'_, '_> {
         });
     }
 
-    fn ids(&self, names: &[&str]) -> Vec<StepId> {
+    pub fn ids(&self, names: &[&str]) -> Vec<StepId> {
         names
             .iter()
             .filter(|name| self.has(name))
@@ -77,7 +73,7 @@ impl Builder<'_, '_> {
             .collect()
     }
 
-    fn old(&self) -> String {
+    pub fn old(&self) -> String {
         let lost = self.replacement.lost;
         lost.alias.clone().unwrap_or_else(|| lost.uuid.to_string())
     }
@@ -93,105 +89,9 @@ impl Builder<'_, '_> {
             "image",
             verb,
             Expects::default(),
-            fences::ids(self.world),
+            headnodes::first(self.world),
             why,
         );
-    }
-
-    /// One address per NIC. The steps are named after the NIC's interface.
-    pub fn addresses(&mut self, owner: Uuid, addresses: &Addresses) {
-        let alias = self.replacement.alias.clone();
-        for (interface, nic) in nics(self.replacement) {
-            let Some(network) = self.world.network_of(nic) else {
-                continue;
-            };
-            let given = addresses.given(self.replacement.new, &interface);
-            let (verb, why) = match given {
-                Some(ip) => {
-                    let assigned = self.assigned(&interface, nic, network, ip);
-                    let why = format!("{alias} gets {ip}, which was reserved for this");
-                    (assigned, why)
-                }
-                None => {
-                    let taken = AddressTake {
-                        network,
-                        owner,
-                        vm: self.replacement.new,
-                        interface: interface.clone(),
-                        primary: nic.primary,
-                        properties: self.properties(nic),
-                    };
-                    let why = format!("take an address on {} for {alias}", nic.nic_tag);
-                    (Some(Verb::AddressTake(taken)), why)
-                }
-            };
-            let Some(verb) = verb else { continue };
-            let needs = fences::ids(self.world);
-            self.push(
-                &address_step(&interface),
-                verb,
-                Expects::default(),
-                needs,
-                why,
-            );
-        }
-    }
-
-    fn properties(&self, nic: &Nic) -> Map<String, Value> {
-        let row_nic = self.row.nics.iter().find(|n| n.tag == nic.nic_tag);
-        let mut properties = nic.properties.clone();
-        properties.extend(row_nic.map(|n| n.properties.clone()).unwrap_or_default());
-        properties
-    }
-
-    /// A NIC with a reserved address; none where the network is not known well enough, which is refused elsewhere.
-    fn assigned(&self, interface: &str, nic: &Nic, network: Uuid, ip: IpAddr) -> Option<Verb> {
-        let network = self.world.network(network)?;
-        let vm = self.replacement.new;
-        Some(Verb::AddressAssign(AddressAssign {
-            vm,
-            network: network.uuid,
-            ip,
-            mac: derive::mac(self.world.run, vm, interface),
-            netmask: network.netmask?,
-            nic_tag: nic.nic_tag.clone(),
-            vlan_id: network.vlan_id,
-            gateway: network.gateway,
-            mtu: network.mtu,
-            interface: interface.to_owned(),
-            primary: nic.primary,
-            properties: self.properties(nic),
-        }))
-    }
-
-    /// NAPI learns of reserved addresses once it is back; net-agent may be faster.
-    pub fn registered(&mut self, owner: Uuid, addresses: &Addresses, napi: &[StepId]) {
-        let vm = self.replacement.new;
-        for (interface, nic) in nics(self.replacement) {
-            let network = self.world.network_of(nic);
-            let given = addresses.given(vm, &interface);
-            let (Some(network), Some(ip)) = (network, given) else {
-                continue;
-            };
-            let verb = Verb::AddressRegister(AddressRegister {
-                vm,
-                owner,
-                network,
-                ip,
-                mac: derive::mac(self.world.run, vm, &interface),
-                primary: nic.primary,
-            });
-            let why = format!("NAPI must know that {ip} is {}'s", self.replacement.alias);
-            let mut needs = self.ids(&["start"]);
-            needs.extend_from_slice(napi);
-            self.push(
-                &format!("register-{interface}"),
-                verb,
-                Expects::default(),
-                needs,
-                why,
-            );
-        }
     }
 
     /// The SAPI instance record, which must be in moray before the zone's first boot asks for its configuration.
@@ -221,7 +121,7 @@ impl Builder<'_, '_> {
             "record",
             verb,
             Expects::default(),
-            fences::ids(self.world),
+            headnodes::first(self.world),
             why,
         );
     }
@@ -239,7 +139,7 @@ impl Builder<'_, '_> {
         for (interface, _) in nics(replacement) {
             needs.extend(self.ids(&[address_step(&interface).as_str()]));
         }
-        needs.extend(fences::ids(self.world));
+        needs.extend(headnodes::first(self.world));
         let verb = Verb::ZoneCreate(ZoneCreate {
             vm: replacement.new,
             payload,
@@ -310,7 +210,6 @@ impl Builder<'_, '_> {
     pub fn start(&mut self, others: Vec<StepId>) {
         let mut needs = self.ids(&["create", "attach", "record"]);
         needs.extend(others);
-        needs.extend(resolvers_id(self.world, self.world.goal.on));
         let expects = Expects {
             state: Some("stopped".to_owned()),
             ..Expects::default()
@@ -354,15 +253,12 @@ impl Builder<'_, '_> {
         );
     }
 
-    pub fn named(&mut self) {
+    pub fn named(&mut self, addresses: &Addresses) {
         if !self.row.registered {
             return;
         }
-        let gone: Vec<IpAddr> = self
-            .world
-            .admin_ip(self.replacement.lost)
-            .into_iter()
-            .collect();
+        let old = self.world.admin_ip(self.replacement.lost);
+        let gone = old.filter(|old| !addresses.gives(self.replacement.new, *old));
         let name = self.world.name_of(self.replacement.service);
         let why = format!(
             "wait until {name} leads to {} alone",
@@ -371,7 +267,7 @@ impl Builder<'_, '_> {
         let verb = Verb::WaitName(WaitName {
             name,
             address: self.admin_address(),
-            gone,
+            gone: gone.into_iter().collect(),
             timeout: NAME_TIMEOUT,
         });
         self.push(
@@ -403,8 +299,8 @@ impl Builder<'_, '_> {
         self.push("listed", verb, Expects::default(), needs, why);
     }
 
-    /// The truth about the lost zone: SAPI, VMAPI and NAPI forget it, its data stays in restore data.
-    pub fn retire(&mut self, through: Option<MorayZone>, server: Uuid, napi: &[StepId]) {
+    /// The truth about the lost zone: SAPI and VMAPI forget it, its data stays in restore data.
+    pub fn retire(&mut self, through: Option<MorayZone>, server: Uuid) {
         let lost = self.replacement.lost;
         let old = self.old();
         if let Some(through) = through {
@@ -431,41 +327,7 @@ impl Builder<'_, '_> {
             self.ids(&["healthy", "listed"]),
             why,
         );
-        for nic in &lost.nics {
-            let name = format!("release-{}", nic.mac.replace(':', ""));
-            let verb = Verb::AddressRelease(AddressRelease {
-                mac: nic.mac.clone(),
-                vm: lost.uuid,
-            });
-            let why = format!("{old}'s NIC on {} goes with it", nic.nic_tag);
-            let mut needs = self.ids(&["retire-vm"]);
-            needs.extend_from_slice(napi);
-            self.push(&name, verb, Expects::default(), needs, why);
-        }
     }
-}
-
-/// The lost zone's NICs with the interface each gets: its old one, or the next.
-pub fn nics<'a>(
-    replacement: &'a Replacement<'_>,
-) -> impl Iterator<Item = (String, &'a Nic)> + use<'a> {
-    replacement
-        .lost
-        .nics
-        .iter()
-        .enumerate()
-        .map(|(index, nic)| {
-            (
-                nic.interface
-                    .clone()
-                    .unwrap_or_else(|| format!("net{index}")),
-                nic,
-            )
-        })
-}
-
-pub fn address_step(interface: &str) -> String {
-    format!("address-{interface}")
 }
 
 /// A lost server must answer nowhere: the first step of all.

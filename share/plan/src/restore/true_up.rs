@@ -10,10 +10,10 @@ use documents::{Plan, Uuid, Verb};
 use serde_json::{Map, Value, json};
 
 use super::facts::{World, is_admin};
-use super::headnodes::name_of;
+use super::headnodes::{self, name_of};
+use super::nics::{address_step, nics};
 use super::replace::answering_in;
 use super::select::{Replacement, Selection};
-use super::steps::{address_step, nics};
 
 pub fn all(world: &World<'_>, selection: &Selection<'_>, plan: &mut Plan) {
     let moved = Moved::of(world, selection);
@@ -83,7 +83,7 @@ fn step(
     why: &str,
 ) -> Step {
     let mut needs = needs;
-    needs.extend(super::fences::ids(world));
+    needs.extend(headnodes::first(world));
     needs.sort();
     needs.dedup();
     Step {

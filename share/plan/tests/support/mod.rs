@@ -43,6 +43,9 @@ pub fn server(uuid: Uuid, hostname: &str, address: &str, lives: bool) -> Server 
         status: Some(if lives { "running" } else { "unknown" }.to_owned()),
         answers: Some(lives),
         platform: None,
+        boot_platform: None,
+        bootable: None,
+        room: None,
         nic_tags: Some(vec!["admin".to_owned(), "external".to_owned()]),
         resolvers: None,
         learnt: learnt(),
@@ -64,6 +67,7 @@ pub fn instance(service: &str, ordinal: u32, on: Uuid) -> Instance {
         alias: Some(alias.clone()),
         server: Some(on),
         image: Some(uuid(&format!("image {service}"))),
+        memory: Some(1024),
         state: Some("running".to_owned()),
         nics: vec![Nic {
             mac: format!("90:b8:d0:00:00:{number:02x}"),
@@ -148,7 +152,7 @@ pub fn inventory() -> Inventory {
             server(THIRD, "headnode2", "10.99.99.9", true),
         ],
         services: [
-            "sapi", "vmapi", "cloudapi", "imgapi", "binder", "moray", "manatee", "napi",
+            "sapi", "vmapi", "cloudapi", "imgapi", "binder", "moray", "manatee", "napi", "dhcpd",
         ]
         .map(|name| Service {
             uuid: uuid(&format!("service {name}")),
@@ -162,6 +166,7 @@ pub fn inventory() -> Inventory {
                 name: name.to_owned(),
                 version: "1".to_owned(),
                 origin: None,
+                min_platform: None,
                 server: TARGET,
                 learnt: learnt(),
             })
@@ -225,8 +230,12 @@ pub fn catalogue() -> Catalogue {
 }
 
 pub fn plugins() -> InProcess {
-    let plugins: Vec<Box<dyn ServicePlugin>> = vec![Box::new(imgapi::Imgapi), Box::new(sapi::Sapi)];
-    InProcess::new(plugins)
+    let plugins: [Box<dyn ServicePlugin>; 3] = [
+        Box::new(dhcpd::Dhcpd),
+        Box::new(imgapi::Imgapi),
+        Box::new(sapi::Sapi),
+    ];
+    InProcess::new(plugins.into())
 }
 
 pub fn options() -> RestoreOptions {
@@ -236,6 +245,8 @@ pub fn options() -> RestoreOptions {
         services: Vec::new(),
         except: Vec::new(),
         max_age: 900,
+        reuse_addresses: false,
+        power_off: None,
         accept: BTreeSet::new(),
         made_by: "test".to_owned(),
     }

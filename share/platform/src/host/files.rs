@@ -210,7 +210,7 @@ impl Host {
         Ok(path)
     }
 
-    fn io<T>(
+    pub(super) fn io<T>(
         &self,
         action: &'static str,
         path: &Path,
@@ -219,7 +219,12 @@ impl Host {
         outcome.map_err(|error| self.file_error(action, path, FileFailure::Io(error)))
     }
 
-    fn file_error(&self, action: &'static str, path: &Path, why: FileFailure) -> FileError {
+    pub(super) fn file_error(
+        &self,
+        action: &'static str,
+        path: &Path,
+        why: FileFailure,
+    ) -> FileError {
         FileError {
             host: self.name().to_owned(),
             action,
@@ -244,7 +249,7 @@ fn replace(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
 }
 
 /// Where the new content of a file is put first, on another host.
-fn beside(path: &Path) -> PathBuf {
+pub(super) fn beside(path: &Path) -> PathBuf {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     path.with_file_name(format!(".new-{name}"))
 }

@@ -12,6 +12,7 @@ use super::{Subcommand, dispatch};
 use crate::call::Call;
 use crate::lab::Lab;
 use crate::model::Dc;
+use crate::trouble::Trouble;
 use crate::{agents, dns, http};
 
 pub const SUBCOMMANDS: [Subcommand; 3] = [("list", list), ("get", get), ("import", import)];
@@ -40,6 +41,7 @@ fn list(lab: &Arc<Lab>, call: &mut Call, args: &[&str]) -> i32 {
             made.map(|vm| format!("zones/{}", vm.uuid)).collect()
         };
         let images = host.into_iter().flat_map(|host| &host.images);
+        let images = images.filter(|(_, manifest)| !is_missing(lab, manifest));
         images
             .map(|(uuid, manifest)| {
                 let (mut image, names) = (shown(&dc, manifest), clones(uuid));
@@ -83,7 +85,14 @@ fn shown(dc: &Dc, manifest: &Value) -> Value {
 
 fn installed(lab: &Lab, host: &str, uuid: &str) -> Option<Value> {
     let uuid = uuid.parse::<Uuid>().ok()?;
-    lab.dc().hosts.get(host)?.images.get(&uuid).cloned()
+    let image = lab.dc().hosts.get(host)?.images.get(&uuid).cloned();
+    image.filter(|manifest| !is_missing(lab, manifest))
+}
+
+fn is_missing(lab: &Lab, manifest: &Value) -> bool {
+    let name = manifest["name"].as_str().unwrap_or_default();
+    let missing = Trouble::ImageMissing(name.to_owned());
+    lab.troubles.there_is(&missing)
 }
 
 /// From the datacenter's IMGAPI, as this host reaches it; origin first.

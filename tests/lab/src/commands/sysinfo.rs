@@ -8,6 +8,7 @@ use serde_json::json;
 
 use crate::call::Call;
 use crate::lab::Lab;
+use crate::world::PLATFORM;
 
 pub fn run(lab: &Arc<Lab>, call: &mut Call) -> i32 {
     let text = {
@@ -32,7 +33,7 @@ pub fn run(lab: &Arc<Lab>, call: &mut Call) -> i32 {
             json!({})
         };
         json!({
-            "Live Image": "20260313T002414Z",
+            "Live Image": PLATFORM,
             "System Type": "SunOS",
             "Boot Time": "1771001000",
             "Datacenter Name": dc.name,

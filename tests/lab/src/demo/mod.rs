@@ -248,7 +248,7 @@ pub fn settled(lab: &Running) -> Result<Vec<String>> {
 
 /// Calls that took data away, as the call log has them. A sync destroys its own snapshots by name when they are too many: that
 /// is the one named cleanup.
-fn destroys(lab: &Running) -> Result<Vec<String>> {
+pub fn destroys(lab: &Running) -> Result<Vec<String>> {
     let log = lab.control(&json!({"do": "log"}))?;
     let calls = log["calls"].as_array().cloned().unwrap_or_default();
     let named_cleanup = |call: &Value| {

@@ -4,13 +4,13 @@
 
 use std::fs;
 use std::io;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::json;
 
-use super::{CANARY, id, images};
+use super::{CANARY, PLATFORM, id, images};
 use crate::lab::Lab;
 
 /// Writes everything; a lab whose world can't be written says so and goes on, and whoever misses a file will name it.
@@ -25,7 +25,8 @@ pub fn furnish(lab: &Arc<Lab>) {
         let outcome = datasets(lab, host)
             .and_then(|()| keys(lab, host, &hosts))
             .and_then(|()| if *headnode { usbkey(lab, host) } else { Ok(()) })
-            .and_then(|()| setup_json(lab, host, *headnode));
+            .and_then(|()| setup_json(lab, host, *headnode))
+            .and_then(|()| tools(lab, host));
         if let Err(error) = outcome {
             eprintln!("lab: furnishing {host}: {error}");
         }
@@ -153,6 +154,12 @@ fn usbkey(lab: &Lab, host: &str) -> io::Result<()> {
         "initial_script=scripts/headnode.sh\n",
         0o644,
     )?;
+    // What compute nodes are booted from, by a name that matters and a content that nobody looks at.
+    write(
+        &key.join(format!("os/{PLATFORM}/platform/i86pc/kernel/amd64/unix")),
+        "",
+        0o644,
+    )?;
     copy_key(&key, &lab.host_path(host, "/usbkey"))
 }
 
@@ -187,6 +194,25 @@ fn copy_key(key: &Path, copy: &Path) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// headnode.sh links the tools of the sdc zone into the global zone.
+fn tools(lab: &Lab, host: &str) -> io::Result<()> {
+    let sdc = {
+        let dc = lab.dc();
+        let mut vms = dc
+            .hosts
+            .get(host)
+            .into_iter()
+            .flat_map(|host| host.vms.values());
+        vms.find(|vm| vm.role() == Some("sdc")).map(|vm| vm.uuid)
+    };
+    let Some(sdc) = sdc else { return Ok(()) };
+    let link = lab.host_path(host, "/opt/smartdc/sdc");
+    if let Some(folder) = link.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    symlink(format!("/zones/{sdc}/root/opt/smartdc/sdc"), link)
 }
 
 fn setup_json(lab: &Lab, host: &str, headnode: bool) -> io::Result<()> {

@@ -16,6 +16,9 @@ use crate::model::{Dataset, Dc, Host, HostState};
 
 pub use furnish::{at_boot, furnish};
 
+/// The platform that every host runs and boots.
+pub const PLATFORM: &str = "20260313T002414Z";
+
 /// Begins every secret that the world holds; none may turn up where it does not belong.
 pub const CANARY: &str = "CANARY-";
 

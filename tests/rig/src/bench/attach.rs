@@ -41,7 +41,7 @@ pub fn attach(options: Options) -> Result<bool> {
     let zones = zones(&rig, options.runs)?;
     let plan = plan(&rig, &points, &zones)?;
     say("attaching");
-    let apply = format!("{BIN}/triton-apply --yes -j 1 --json");
+    let apply = format!("{BIN}/triton-apply --yes -j 1 --json --accept-no-majority");
     let applied = rig.run_with(HOST, &apply, plan.to_string().as_bytes())?;
     if !applied.success() {
         return Err(RigError::Failed(applied.stdout + &applied.stderr));

@@ -14,6 +14,7 @@ use crate::commands::zfs;
 use crate::lab::Lab;
 use crate::model::{Dataset, Host, Vm};
 use crate::physics;
+use crate::world::PLATFORM;
 
 /// Properties that a payload may have, of those that core zones use.
 const KNOWN: [&str; 44] = [
@@ -225,7 +226,7 @@ fn completed(
     add("create_timestamp", json!("2026-11-23T00:00:00.000Z"));
     add("last_modified", json!("2026-11-23T00:00:00.000Z"));
     add("datacenter_name", json!(datacenter));
-    add("platform_buildstamp", json!("20260313T002414Z"));
+    add("platform_buildstamp", json!(PLATFORM));
     add("snapshots", json!([]));
     add("customer_metadata", json!({}));
     add("internal_metadata", json!({}));

@@ -30,11 +30,11 @@ pub enum Untrusted {
         mode: u32,
         owner: u32,
     },
-    #[error("{path} is {what}, and a plugin is a regular file in the plugin folder")]
+    #[error("{path} is {what}, and what runs with our rights is a regular file of its folder")]
     Kind { path: PathBuf, what: String },
 }
 
-/// Checks the plugin folder, and gives its real path.
+/// Checks a folder of such files, and gives its real path.
 pub fn folder(path: &Path) -> Result<PathBuf, Untrusted> {
     let unseen = |why| Untrusted::Unseen {
         path: path.to_owned(),
@@ -52,7 +52,7 @@ pub fn folder(path: &Path) -> Result<PathBuf, Untrusted> {
 
 /// Checks one file of a checked folder, and gives its real path.
 ///
-/// Between this check and `dlopen` only those could exchange the file who may write to the folder, and they are trusted.
+/// Between this check and its use only those could exchange the file who may write to the folder, and they are trusted.
 pub fn file(folder: &Path, path: &Path) -> Result<PathBuf, Untrusted> {
     let unseen = |why| Untrusted::Unseen {
         path: path.to_owned(),
@@ -60,7 +60,7 @@ pub fn file(folder: &Path, path: &Path) -> Result<PathBuf, Untrusted> {
     };
     let real = path.canonicalize().map_err(unseen)?;
     if real.parent() != Some(folder) {
-        let what = format!("a link out of the plugin folder, to {}", real.display());
+        let what = format!("a link out of its folder, to {}", real.display());
         let path = path.to_owned();
         return Err(Untrusted::Kind { path, what });
     }

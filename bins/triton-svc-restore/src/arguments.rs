@@ -18,6 +18,8 @@ Examples:
     triton-inventory | triton-svc-restore --lost headnode0 --plan -i - sapi imgapi | triton-apply --yes
   The dead zones' own addresses, once the machine is switched off:
     triton-svc-restore --lost headnode0 --ips reuse --powered-off
+  A zone of this headnode that was destroyed by mistake:
+    triton-svc-restore --local imgapi
   Before anything is lost, set addresses aside that a restore can use while NAPI is down:
     triton-svc-restore reserve
   Days later, when all is well: give up the restore points that it came from
@@ -32,8 +34,17 @@ pub struct Arguments {
     pub command: Option<Command>,
 
     /// Server given up as lost, by hostname or UUID
-    #[arg(long, value_name = "SERVER", required = true, value_delimiter = ',')]
+    #[arg(
+        long,
+        value_name = "SERVER",
+        required_unless_present = "local",
+        value_delimiter = ','
+    )]
     pub lost: Vec<String>,
+
+    /// No server is lost: bring back zones that were destroyed on this headnode, and that SAPI still has
+    #[arg(long, conflicts_with_all = ["lost", "on"])]
+    pub local: bool,
 
     /// Where the services come back [default: this headnode]
     #[arg(long, value_name = "SERVER")]

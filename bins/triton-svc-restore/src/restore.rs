@@ -102,6 +102,7 @@ fn plan_of(arguments: &Arguments, inventory: &Inventory) -> Result<Plan, Failure
     let plugins = install::plugins(&arguments.common)?;
     let options = RestoreOptions {
         lost: arguments.lost.clone(),
+        local: arguments.local,
         on: arguments.on.clone(),
         services: arguments.services.clone(),
         except: arguments.except.clone(),

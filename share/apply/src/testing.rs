@@ -41,6 +41,7 @@ pub fn plan(steps: Vec<Step>) -> Plan {
         inventory: Digest::of_bytes(b""),
         goal: Goal::Restore(RestoreGoal {
             lost: Vec::new(),
+            zones: Vec::new(),
             on: Uuid::nil(),
             services: Vec::new(),
         }),

@@ -286,6 +286,13 @@ pub struct Replaced {
     pub alias: String,
 }
 
+impl Instance {
+    /// Its machine, or VMAPI, knows that it is no more.
+    pub fn is_destroyed(&self) -> bool {
+        self.state.as_deref() == Some("destroyed")
+    }
+}
+
 impl Inventory {
     /// A server by hostname or UUID.
     pub fn server(&self, name: &str) -> Option<&Server> {

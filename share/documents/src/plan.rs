@@ -53,6 +53,9 @@ pub enum Goal {
 pub struct RestoreGoal {
     /// Servers given up as lost.
     pub lost: Vec<Uuid>,
+    /// Zones that are gone from the server where they come back, though it lives.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub zones: Vec<Uuid>,
     /// Where their services come back.
     pub on: Uuid,
     /// Services asked for; empty means all that can be restored.

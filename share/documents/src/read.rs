@@ -253,6 +253,7 @@ pub fn verb_of(
 ) -> Result<Verb, DocumentError> {
     Ok(match name {
         "check.silent" => Verb::CheckSilent(typed(document, path, with)?),
+        "check.gone" => Verb::CheckGone(typed(document, path, with)?),
         "fence.declare" => Verb::FenceDeclare(typed(document, path, with)?),
         "check.image" => Verb::CheckImage(typed(document, path, with)?),
         "check.zone" => Verb::CheckZone(typed(document, path, with)?),

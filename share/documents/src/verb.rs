@@ -24,6 +24,9 @@ pub enum Verb {
     /// The lost server must answer nowhere: not by ssh, not by any of its zones' APIs.
     #[serde(rename = "check.silent")]
     CheckSilent(CheckSilent),
+    /// A zone is no more on its server, which lives, and neither is its data.
+    #[serde(rename = "check.gone")]
+    CheckGone(CheckGone),
     /// Declares a server dead: in the datacenter's ZooKeeper, by the word of a majority, and with a copy on each headnode that
     /// lives. The VMs that are replaced may not run there again.
     #[serde(rename = "fence.declare")]
@@ -104,6 +107,12 @@ pub struct CheckSilent {
     /// Its zones: their registrars must not renew their sessions with ZooKeeper.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub zones: Vec<Uuid>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CheckGone {
+    pub vm: Uuid,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -390,6 +399,7 @@ impl Verb {
     pub fn name(&self) -> &'static str {
         match self {
             Verb::CheckSilent(_) => "check.silent",
+            Verb::CheckGone(_) => "check.gone",
             Verb::FenceDeclare(_) => "fence.declare",
             Verb::CheckImage(_) => "check.image",
             Verb::CheckZone(_) => "check.zone",
@@ -416,8 +426,9 @@ impl Verb {
     }
 
     /// Every name, in the order above: what an error about an unknown verb offers.
-    pub const NAMES: [&'static str; 23] = [
+    pub const NAMES: [&'static str; 24] = [
         "check.silent",
+        "check.gone",
         "fence.declare",
         "check.image",
         "check.zone",

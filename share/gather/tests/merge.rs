@@ -8,7 +8,7 @@ mod support;
 
 use documents::Uuid;
 use documents::inventory::{Instance, Inventory, Learnt, RestorePoint};
-use documents::restore_data::{POINTS_KIND, RestorePoints};
+use documents::restore_data::{POINTS_KIND, Part, RestorePoints};
 use gather::{RawFacts, merge};
 use serde_json::json;
 use support::*;
@@ -169,13 +169,31 @@ fn the_newest_restore_data_wins() {
 }
 
 #[test]
-fn a_zone_that_vmapi_calls_destroyed_is_no_instance() {
+fn a_zone_that_vmapi_calls_destroyed_and_that_cannot_be_made_again_is_no_instance() {
     let mut raw = peace();
+    raw.kept.clear();
     raw.machines.remove(0);
     raw.vmapi = Some(vmapi(vec![vm(IMGAPI, "imgapi", HEADNODE0, "destroyed")]));
     let inventory = merge(raw);
     assert!(inventory.instances.iter().all(|i| i.uuid != IMGAPI));
     assert!(warned(&inventory, "SAPI still has its record"));
+}
+
+#[test]
+fn a_zone_that_its_machine_lost_and_sapi_has_is_on_record_as_destroyed() {
+    for vmapi_knows in [true, false] {
+        let mut raw = peace();
+        raw.kept = headnode0_dead().kept;
+        raw.machines[0].zones = Some(Vec::new());
+        let state = if vmapi_knows { "destroyed" } else { "running" };
+        raw.vmapi = Some(vmapi(vec![vm(IMGAPI, "imgapi", HEADNODE0, state)]));
+        let inventory = merge(raw);
+        let imgapi = instance(&inventory, IMGAPI);
+        assert_eq!(imgapi.state.as_deref(), Some("destroyed"));
+        assert_eq!(imgapi.server, Some(HEADNODE0));
+        assert!(imgapi.payload.is_some());
+        assert!(warned(&inventory, "is gone from its server"));
+    }
 }
 
 #[test]
@@ -196,6 +214,16 @@ fn a_zone_that_only_old_restore_data_knows_is_gone_when_its_server_says_so() {
     raw.sapi = None;
     raw.vmapi = None;
     raw.machines[0].zones = Some(Vec::new());
+    let on_record = merge(raw.clone());
+    let state = instance(&on_record, IMGAPI).state.clone();
+    assert_eq!(
+        state.as_deref(),
+        Some("destroyed"),
+        "SAPI's last word was that there is one"
+    );
+    for kept in &mut raw.kept {
+        kept.files.retain(|file| file.part != Part::SapiInstance);
+    }
     let inventory = merge(raw);
     assert!(inventory.instances.iter().all(|i| i.uuid != IMGAPI));
 }

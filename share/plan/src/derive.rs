@@ -38,6 +38,7 @@ mod tests {
     fn goal(services: &[&str]) -> Goal {
         Goal::Restore(RestoreGoal {
             lost: vec![Uuid::from_u128(1)],
+            zones: Vec::new(),
             on: Uuid::from_u128(2),
             services: services.iter().map(|s| (*s).to_owned()).collect(),
         })

@@ -48,6 +48,7 @@ impl Case {
     fn options(&self) -> RestoreOptions {
         RestoreOptions {
             lost: self.lost.iter().map(Uuid::to_string).collect(),
+            local: false,
             ..options()
         }
     }

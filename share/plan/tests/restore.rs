@@ -68,10 +68,12 @@ fn sapi_answers_at_its_name_before_anything_else_boots() {
 #[test]
 fn services_are_asked_by_name_only_once_the_target_resolves() {
     let plan = plan_of(&inventory(), &options());
-    let first = ["headnode0/silent", "headnode0/fence"];
-    let others = plan.steps.iter().filter(|step| {
-        !first.contains(&step.id.0.as_str()) && !matches!(step.verb, Verb::ResolversSet(_))
-    });
+    let first = |step: &&Step| {
+        let id = step.id.0.as_str();
+        matches!(step.verb, Verb::ResolversSet(_) | Verb::CheckImage(_))
+            || ["headnode0/silent", "headnode0/fence"].contains(&id)
+    };
+    let others = plan.steps.iter().filter(|step| !first(step));
     for step in others {
         assert!(
             comes_after(&plan, &step.id.0, "headnode1/resolvers"),

@@ -63,6 +63,8 @@ pub fn compose(asked: Vec<Asked>, previous: Option<&WholeGeneration>) -> Compose
             }
         }
     }
+    let vanished = vanished(&composed.files, previous);
+    composed.files.extend(vanished);
     composed.files.sort_by(|a, b| a.path.cmp(&b.path));
     composed.files.dedup_by(|a, b| a.path == b.path);
     composed
@@ -92,6 +94,20 @@ fn suspicious(asked: &Asked, previous: Option<&WholeGeneration>) -> Option<Strin
             asked.from
         )
     })
+}
+
+/// Payloads of zones that are gone from their server while SAPI has them as instances: whoever takes one away on purpose tells
+/// SAPI. They stay as long as that, so that such a zone can be made again.
+fn vanished(files: &[Content], previous: Option<&WholeGeneration>) -> Vec<Content> {
+    let has = |path: &str| files.iter().any(|file| file.path == path);
+    let mut old = carry_over(Part::Vm, previous);
+    old.retain(|file| {
+        let record = file
+            .path
+            .replacen(path_of(Part::Vm), path_of(Part::SapiInstance), 1);
+        !has(&file.path) && has(&record)
+    });
+    old
 }
 
 fn fresh(asked: Asked) -> Vec<Content> {

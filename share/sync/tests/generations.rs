@@ -81,6 +81,32 @@ fn a_generation_reads_back_as_it_was_written_and_only_root_can() {
 }
 
 #[test]
+fn the_payload_of_a_zone_that_vanished_stays_while_sapi_has_the_zone_as_an_instance() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::new(folder.path());
+    let on_record = |minute| {
+        let record = json!({"uuid": VM, "service_uuid": SERVER});
+        asked(Part::SapiInstance, minute, Ok(record))
+    };
+    let nothing = |part, minute| Asked {
+        answer: Ok(Vec::new()),
+        ..asked(part, minute, Err(""))
+    };
+    let other = json!({"uuid": SERVER, "service_uuid": SERVER});
+    pull(&store, 10, vec![vm(10), on_record(10)]);
+    pull(&store, 15, vec![nothing(Part::Vm, 15), on_record(15)]);
+    let kept = store.newest(SERVER).unwrap().generation.unwrap();
+    let (file, payload) = kept.part(Part::Vm).next().unwrap();
+    assert_eq!(payload["alias"], "imgapi0");
+    assert_eq!(file.taken_at, at(10), "it is as old as it is");
+
+    let retired = asked(Part::SapiInstance, 20, Ok(other));
+    pull(&store, 20, vec![nothing(Part::Vm, 20), retired]);
+    let gone = store.newest(SERVER).unwrap().generation.unwrap();
+    assert!(gone.part(Part::Vm).next().is_none());
+}
+
+#[test]
 fn a_damaged_generation_is_told_of_and_the_one_before_it_is_taken() {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::new(folder.path());

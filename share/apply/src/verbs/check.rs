@@ -7,8 +7,8 @@ use std::net::{SocketAddr, TcpStream};
 use std::thread;
 use std::time::Duration;
 
-use documents::verb::{CheckImage, CheckSilent, CheckZone};
-use platform::{imgadm, zlogin};
+use documents::verb::{CheckGone, CheckImage, CheckSilent, CheckZone};
+use platform::{imgadm, vmadm, zfs, zlogin};
 use quorum::{Life, REGISTRARS_TIMEOUT, Watched};
 use serde_json::Value;
 
@@ -143,6 +143,32 @@ fn listen(address: &SocketAddr) -> Heard {
             "{address} could not be asked ({error}), so that nobody knows whether it still serves; see to this machine's \
              network first"
         )),
+    }
+}
+
+impl Deed for CheckGone {
+    fn look(&self, context: &Context<'_>) -> Result<Look, StepError> {
+        let host = context.world.host(context.step.host)?;
+        let vm = self.vm;
+        if vmadm::get(&host, vm)?.is_some() {
+            return Ok(Look::Conflict(format!(
+                "zone {vm} is on {}: it is not gone, and nothing is made in its place (`vmadm get {vm}` there)",
+                host.name()
+            )));
+        }
+        let data = format!("zones/{vm}/data");
+        Ok(match zfs::dataset(&host, &data)? {
+            None => Look::done(),
+            Some(_) => Look::Conflict(format!(
+                "zone {vm} is gone from {}, and its data {data} is still there, younger than any restore point. See what it \
+                 holds; to restore an older state all the same, put it aside first: zfs rename {data} {data}-lost",
+                host.name()
+            )),
+        })
+    }
+
+    fn act(&self, context: &Context<'_>, _: &Value) -> Result<(), StepError> {
+        self.look(context)?.must_be_done()
     }
 }
 

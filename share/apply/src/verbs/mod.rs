@@ -24,6 +24,7 @@ use crate::step::Deed;
 pub fn deed(verb: &Verb) -> &dyn Deed {
     match verb {
         Verb::CheckSilent(with) => with,
+        Verb::CheckGone(with) => with,
         Verb::FenceDeclare(with) => with,
         Verb::CheckImage(with) => with,
         Verb::CheckZone(with) => with,

@@ -207,6 +207,7 @@ pub fn plan() -> Plan {
     ];
     let goal = RestoreGoal {
         lost: Vec::new(),
+        zones: Vec::new(),
         on: HERE,
         services: Vec::new(),
     };

@@ -3,6 +3,7 @@
 //! Core zones: everything that anybody says of a zone, put together by UUID. The lost headnode's zones are there too, from
 //! restore data.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use documents::Uuid;
@@ -12,12 +13,13 @@ use documents::secret::SecretRef;
 use serde_json::Value;
 
 use super::nics;
+use super::presence::{Presence, presence};
 use crate::facts::{Kept, RawFacts};
 use crate::record::{self, Zone};
 
 /// Whom to believe, most trusted first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Trust {
+pub(super) enum Trust {
     Sapi,
     Vmapi,
     Machine,
@@ -27,19 +29,19 @@ enum Trust {
 }
 
 /// What one source says of one zone.
-struct Claim {
-    trust: Trust,
+pub(super) struct Claim {
+    pub trust: Trust,
     learnt: Learnt,
-    zone: Zone,
+    pub zone: Zone,
 }
 
 #[derive(Default)]
-struct Heap {
+pub(super) struct Heap {
     core: BTreeMap<Uuid, Vec<Claim>>,
     /// VMs that are nobody's core zone, by server: total and running.
     others: BTreeMap<Uuid, (u64, u64, Learnt)>,
     /// What VMAPI says is destroyed.
-    destroyed: BTreeSet<Uuid>,
+    pub destroyed: BTreeSet<Uuid>,
 }
 
 impl Heap {
@@ -73,11 +75,24 @@ pub fn all(
     let mut instances: Vec<Instance> = std::mem::take(&mut heap.core)
         .into_iter()
         .filter_map(|(uuid, mut claims)| {
-            claims.sort_by(|a, b| (a.trust, &a.learnt.from).cmp(&(b.trust, &b.learnt.from)));
-            if is_gone(raw, &heap, uuid, &claims, warnings) {
+            // Of those who are trusted alike, the youngest word goes first.
+            let order = |claim: &Claim| {
+                (
+                    claim.trust,
+                    Reverse(claim.learnt.at),
+                    claim.learnt.from.clone(),
+                )
+            };
+            claims.sort_by_key(order);
+            let presence = presence(raw, &heap, uuid, &claims, warnings);
+            if presence == Presence::Nowhere {
                 return None;
             }
-            one(raw, uuid, &claims, &records, warnings)
+            let mut instance = one(raw, uuid, &claims, &records, warnings)?;
+            if presence == Presence::OnlyOnRecord {
+                instance.state = Some("destroyed".to_owned());
+            }
+            Some(instance)
         })
         .collect();
     instances.sort_by(|a, b| (&a.service, &a.alias, a.uuid).cmp(&(&b.service, &b.alias, b.uuid)));
@@ -208,45 +223,6 @@ fn sapi_zone(
     }
 }
 
-/// True for a zone that nobody has any more.
-fn is_gone(
-    raw: &RawFacts,
-    heap: &Heap,
-    uuid: Uuid,
-    claims: &[Claim],
-    warnings: &mut Vec<String>,
-) -> bool {
-    let has = |trust| claims.iter().any(|claim| claim.trust == trust);
-    let name = || {
-        let alias = first(claims, |zone| zone.alias.clone());
-        alias.unwrap_or_else(|| uuid.to_string())
-    };
-    if heap.destroyed.contains(&uuid) {
-        if has(Trust::Machine) {
-            warnings.push(format!(
-                "{} ({uuid}) is destroyed, VMAPI says, but its machine has it",
-                name()
-            ));
-            return false;
-        }
-        if has(Trust::Sapi) {
-            warnings.push(format!(
-                "{} ({uuid}) is destroyed, VMAPI says, but SAPI still has its record",
-                name()
-            ));
-        }
-        return true;
-    }
-    if has(Trust::Sapi) || has(Trust::Vmapi) || has(Trust::Machine) {
-        return false;
-    }
-    // Only restore data speaks of it. A server that is there and no longer has it is the better witness.
-    let server = first(claims, |zone| zone.server);
-    server
-        .and_then(|server| raw.machine(server))
-        .is_some_and(|machine| machine.zones.is_some())
-}
-
 fn one(
     raw: &RawFacts,
     uuid: Uuid,
@@ -297,12 +273,12 @@ fn one(
 }
 
 /// The most trusted word on a field.
-fn first<T>(claims: &[Claim], field: impl Fn(&Zone) -> Option<T>) -> Option<T> {
+pub(super) fn first<T>(claims: &[Claim], field: impl Fn(&Zone) -> Option<T>) -> Option<T> {
     claims.iter().find_map(|claim| field(&claim.zone))
 }
 
 /// Those who have seen the zone itself.
-fn seen(claims: &[Claim]) -> impl Iterator<Item = &Claim> {
+pub(super) fn seen(claims: &[Claim]) -> impl Iterator<Item = &Claim> {
     claims
         .iter()
         .filter(|claim| matches!(claim.trust, Trust::Vmapi | Trust::Machine | Trust::Restore))

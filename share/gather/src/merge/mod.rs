@@ -6,6 +6,7 @@
 mod instances;
 mod nics;
 mod points;
+mod presence;
 mod servers;
 mod world;
 

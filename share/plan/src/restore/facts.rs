@@ -46,13 +46,18 @@ impl<'a> World<'a> {
         server.is_some_and(|server| self.goal.lost.contains(&server))
     }
 
-    /// Core zones that were on the lost servers, in the inventory's order.
+    /// Core zones that were on the lost servers, or are gone from one that lives, in the inventory's order.
     pub fn lost_instances(&self) -> impl Iterator<Item = &'a Instance> + use<'a> {
         let goal = self.goal;
-        self.inventory
-            .instances
-            .iter()
-            .filter(move |instance| instance.server.is_some_and(|s| goal.lost.contains(&s)))
+        self.inventory.instances.iter().filter(move |instance| {
+            goal.zones.contains(&instance.uuid)
+                || instance.server.is_some_and(|s| goal.lost.contains(&s))
+        })
+    }
+
+    /// Only a restore of everything that a server had takes members out of their clusters.
+    pub fn is_whole(&self) -> bool {
+        self.goal.services.is_empty() && self.goal.zones.is_empty()
     }
 
     /// Instances of a service that run on a server that is not lost, and that this run did not make.

@@ -112,6 +112,7 @@ mod tests {
     fn goal(service: &str) -> Goal {
         Goal::Restore(RestoreGoal {
             lost: vec![LOST],
+            zones: Vec::new(),
             on: Uuid::from_u128(2),
             services: vec![service.to_owned()],
         })

@@ -186,7 +186,7 @@ pub fn reuse(
     options: &RestoreOptions,
     plan: &mut Plan,
 ) {
-    if options.reuse_addresses && options.power_off.is_none() {
+    if options.reuse_addresses && !options.lost.is_empty() && options.power_off.is_none() {
         let text = format!(
             "the lost zones' own addresses are given to others only once the lost servers' power is known to be off: see that it \
              is and say so with --powered-off, or have {} ask their BMC",

@@ -9,7 +9,7 @@ use documents::verb::{Expects, ResolversSet};
 use documents::{Uuid, Verb};
 
 use super::facts::World;
-use super::fences;
+use super::{fences, gone};
 
 /// The step that makes a headnode resolve; none where there is no live binder to ask.
 pub fn resolvers_id(world: &World<'_>, server: Uuid) -> Option<StepId> {
@@ -18,10 +18,11 @@ pub fn resolvers_id(world: &World<'_>, server: Uuid) -> Option<StepId> {
         .then(|| StepId(format!("{}/resolvers", name_of(world, server))))
 }
 
-/// What every other change waits for: the lost servers are fenced, and the target's global zone resolves, as services are asked
+/// What every other change waits for: the lost servers are fenced, or the zones are gone, and the target's global zone resolves, as services are asked
 /// by their names.
 pub fn first(world: &World<'_>) -> Vec<StepId> {
     let mut first = fences::ids(world);
+    first.extend(gone::ids(world));
     first.extend(resolvers_id(world, world.goal.on));
     first
 }

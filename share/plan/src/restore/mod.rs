@@ -6,6 +6,7 @@ pub mod accept;
 mod addresses;
 mod facts;
 mod fences;
+mod gone;
 mod guards;
 mod headnodes;
 mod members;
@@ -34,6 +35,8 @@ use select::Selection;
 pub struct RestoreOptions {
     /// Hostnames or UUIDs of the servers given up as lost.
     pub lost: Vec<String>,
+    /// Instead of a server: the zones that are gone from this headnode, which lives.
+    pub local: bool,
     /// Where services come back; the headnode the inventory was taken on when absent.
     pub on: Option<String>,
     /// Only these; empty means all that can be restored.
@@ -95,6 +98,7 @@ pub fn plan_restore(
         }
         guards::reuse(&selection, &addresses, options, &mut plan);
         plan.steps.extend(steps::silence(&world));
+        plan.steps.extend(gone::steps(&world));
         plan.steps
             .extend(fences::declare(&world, &selection, options));
         plan.steps.extend(headnodes::resolvers(&world));
@@ -109,7 +113,7 @@ pub fn plan_restore(
                 &mut plan,
             );
         }
-        if options.services.is_empty() {
+        if world.is_whole() {
             members::retire(&world, &selection, &mut plan);
         }
         true_up::all(&world, &selection, &mut plan);
@@ -166,7 +170,7 @@ fn goal(
                 ))
             })
     };
-    if options.lost.is_empty() {
+    if options.lost.is_empty() && !options.local {
         return Err(PlanError::Bad(
             "which server is lost? (--lost headnode0)".to_owned(),
         ));
@@ -194,7 +198,7 @@ fn goal(
             )));
         }
     }
-    for name in &options.services {
+    for name in options.services.iter().filter(|_| !options.local) {
         let was_there =
             |i: &&Instance| i.service == *name && i.server.is_some_and(|s| lost.contains(&s));
         if inventory.instances.iter().find(was_there).is_none() {
@@ -203,8 +207,17 @@ fn goal(
             )));
         }
     }
+    let zones = match options.local {
+        true => gone::zones(inventory, on, &options.services)?,
+        false => Vec::new(),
+    };
     let mut services: Vec<String> = options.services.clone();
     services.sort();
     services.dedup();
-    Ok(RestoreGoal { lost, on, services })
+    Ok(RestoreGoal {
+        lost,
+        zones,
+        on,
+        services,
+    })
 }

@@ -13,9 +13,9 @@ use serde_json::{Map, Value, json};
 
 use super::addresses::Addresses;
 use super::facts::World;
-use super::headnodes;
 use super::nics::{address_step, nics};
 use super::select::Replacement;
+use super::{fences, headnodes};
 use crate::payload;
 
 /// Seconds. headnode.sh gives a setup 180 s on an idle machine; a restore starts many at once.
@@ -89,7 +89,7 @@ impl Builder<'_, '_> {
             "image",
             verb,
             Expects::default(),
-            headnodes::first(self.world),
+            fences::ids(self.world),
             why,
         );
     }

@@ -115,14 +115,9 @@ fn zk_servers(world: &World<'_>) -> Option<Value> {
     Some(Value::Array(list))
 }
 
-/// Only a restore of everything takes members out of the cluster.
-fn is_whole(world: &World<'_>) -> bool {
-    world.goal.services.is_empty()
-}
-
 fn application(world: &World<'_>, selection: &Selection<'_>, moved: &Moved<'_>) -> Option<Step> {
     let mut set = moved.keys(world);
-    if let Some(servers) = zk_servers(world).filter(|_| is_whole(world)) {
+    if let Some(servers) = zk_servers(world).filter(|_| world.is_whole()) {
         set.insert("ZK_SERVERS".to_owned(), servers);
     }
     let uuid = world.inventory.dc.sapi_app?;
@@ -153,7 +148,7 @@ fn of_services(world: &World<'_>, selection: &Selection<'_>) -> Vec<(&'static st
     if selection.replaces("sapi") {
         of.push(("binder", "sapi-url"));
     }
-    if zk_servers(world).is_some() && is_whole(world) {
+    if zk_servers(world).is_some() && world.is_whole() {
         of.extend([("manatee", "ZK_SERVERS"), ("moray", "ZK_SERVERS")]);
     }
     of

@@ -241,6 +241,7 @@ pub fn plugins() -> InProcess {
 pub fn options() -> RestoreOptions {
     RestoreOptions {
         lost: vec!["headnode0".to_owned()],
+        local: false,
         on: None,
         services: Vec::new(),
         except: Vec::new(),

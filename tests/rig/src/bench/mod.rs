@@ -42,7 +42,7 @@ pub fn sync(options: Options) -> Result<bool> {
     let mut rig_options = options.rig;
     rig_options.guests = vec![scene::SOURCE.to_owned(), scene::TARGET.to_owned()];
     rig_options.disk_mib = 12 * 1024;
-    rig_options.memory_mib = 2048;
+    rig_options.memory_mib = 4096;
     let rig = testing::turn(rig_options)?;
     let scene = Scene::furnish(&rig, &layer, &mut say)?;
 
@@ -151,7 +151,7 @@ fn local(scene: &Scene, runs: usize, report: &mut Report) -> Result<()> {
     // The first ones write where the disk's file has no blocks yet: neither is counted.
     scene.local_pipe()?;
     scene.local_ours()?;
-    for run in 0..runs * 3 {
+    for run in 0..runs * 7 {
         let (ours, pipe) = match run % 2 {
             0 => {
                 let pipe = scene.local_pipe()?;

@@ -6,6 +6,7 @@
 //!
 //! What SmartOS's ZFS would refuse is refused here too, by a shim before the guests' `zfs`.
 
+pub mod attaching;
 pub mod bench;
 pub mod building;
 pub mod cache;

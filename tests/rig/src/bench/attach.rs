@@ -8,13 +8,12 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use super::scene::core_zone;
 use super::{Options, say};
+use crate::attaching::{self, Attach, Point};
 use crate::error::{Attempted, Result, RigError};
 use crate::testing::{self, TestRig};
 
 const HOST: &str = "headnode1";
-const BIN: &str = "/opt/triton-headnode/bin";
 /// A restore point of each size.
 const SIZES_MIB: [(&str, u64); 2] = [("small", 10), ("large", 10 * 1024)];
 /// The larger one may take this much longer.
@@ -36,12 +35,21 @@ pub fn attach(options: Options) -> Result<bool> {
     say("making restore points of 10 MiB and of 10 GiB");
     let points = SIZES_MIB
         .iter()
-        .map(|(name, mib)| Ok((*name, restore_point(&rig, name, *mib)?)))
-        .collect::<Result<BTreeMap<&str, (String, String)>>>()?;
-    let zones = zones(&rig, options.runs)?;
-    let plan = plan(&rig, &points, &zones)?;
+        .map(|(name, mib)| Ok((*name, attaching::restore_point(&rig, HOST, name, *mib)?)))
+        .collect::<Result<BTreeMap<&str, Point>>>()?;
+    let zones = attaching::zones(&rig, HOST, SIZES_MIB.len() * options.runs)?;
+    let attaches: Vec<Attach<'_>> = zones
+        .iter()
+        .zip(SIZES_MIB.iter().cycle())
+        .map(|(vm, (name, _))| Attach {
+            service: name,
+            vm,
+            point: &points[name],
+        })
+        .collect();
+    let plan = attaching::plan(&rig, HOST, 0, &attaches)?;
     say("attaching");
-    let apply = format!("{BIN}/triton-apply --yes -j 1 --json --accept-no-majority");
+    let apply = format!("{} -j 1 --json", attaching::APPLY);
     let applied = rig.run_with(HOST, &apply, plan.to_string().as_bytes())?;
     if !applied.success() {
         return Err(RigError::Failed(applied.stdout + &applied.stderr));
@@ -51,83 +59,6 @@ pub fn attach(options: Options) -> Result<bool> {
         clone: bare_clones(&rig, &points, options.runs)?,
     };
     print(&figures, &options)
-}
-
-/// A copy as a sync leaves it: its name with the snapshot, and the snapshot's GUID. Nothing in it compresses away.
-fn restore_point(rig: &TestRig, name: &str, mib: u64) -> Result<(String, String)> {
-    let parent = "zones/triton-restore";
-    let copy = format!("{parent}/{name}");
-    rig.ok(
-        HOST,
-        &format!(
-            "zfs create -p -o mountpoint=/{name} -o compression=off {copy} && \
-             dd if=/dev/zero of=/{name}/data bs=1M count={mib} 2>/dev/null && zpool sync zones && \
-             zfs snapshot {copy}@whole && zfs set readonly=on {copy} && zfs set mountpoint=none {copy}"
-        ),
-    )?;
-    let snapshot = format!("{copy}@whole");
-    let guid = rig.ok(HOST, &format!("zfs get -Hp -o value guid {snapshot}"))?;
-    Ok((snapshot, guid))
-}
-
-/// Zones that never booted, each with the empty dataset that vmadm makes; by the restore point that they get.
-fn zones(rig: &TestRig, runs: usize) -> Result<Vec<(&'static str, String)>> {
-    let binder = rig.ok(HOST, "vmadm get $(vmadm lookup tags.smartdc_role=binder)")?;
-    let binder: Value = serde_json::from_str(&binder)
-        .map_err(|error| RigError::Failed(format!("what vmadm get printed: {error}")))?;
-    let mut zones = Vec::new();
-    let mut vms = serde_json::Map::new();
-    for run in 0..runs {
-        for (at, (size, _)) in SIZES_MIB.iter().enumerate() {
-            let vm = format!("{run:08x}-0000-4000-8000-{at:012x}");
-            let mut zone = core_zone(&binder, &vm, run);
-            zone["state"] = json!("stopped");
-            vms.insert(vm.clone(), zone);
-            rig.ok(
-                HOST,
-                &format!("zfs create zones/{vm} && zfs create -o zoned=on zones/{vm}/data"),
-            )?;
-            zones.push((*size, vm));
-        }
-    }
-    let model = json!({ "vms": vms }).to_string();
-    let write = "mkdir -p /var/rig && cat > /var/rig/model.json && \
-                 printf 'datacenter_name=east-1\\ndns_domain=triton.example\\n' > /usbkey/config";
-    let written = rig.run_with(HOST, write, model.as_bytes())?;
-    match written.success() {
-        true => Ok(zones),
-        false => Err(RigError::Failed(written.stderr)),
-    }
-}
-
-fn plan(
-    rig: &TestRig,
-    points: &BTreeMap<&str, (String, String)>,
-    zones: &[(&str, String)],
-) -> Result<Value> {
-    let server = rig.ok(
-        HOST,
-        "sysinfo | sed -n 's/.*\"UUID\": \"\\(.*\\)\",/\\1/p' | head -1",
-    )?;
-    let steps: Vec<Value> = zones
-        .iter()
-        .enumerate()
-        .map(|(number, (size, vm))| {
-            let (snapshot, guid) = &points[size];
-            json!({
-                "id": format!("{size}{number}/attach"), "host": server, "verb": "dataset.attach",
-                "with": {"vm": vm, "dataset": format!("zones/{vm}/data"), "snapshot": snapshot},
-                "expects": {"guid": guid, "state": "stopped"}, "needs": [], "service": size,
-                "why": format!("give {vm} the {size} restore point"),
-            })
-        })
-        .collect();
-    Ok(json!({
-        "kind": "triton.plan/1", "dc": {"name": "east-1", "sapi_app": server}, "run": server,
-        "made_by": "bench", "inventory": "sha256:00",
-        "goal": {"restore": {"lost": [], "on": server, "services": []}},
-        "steps": steps, "notices": [], "refusals": [],
-    }))
 }
 
 /// What the executor's events say each attach took.
@@ -165,13 +96,13 @@ fn attached(events: &str, runs: usize) -> Result<BTreeMap<&'static str, f64>> {
 
 fn bare_clones(
     rig: &TestRig,
-    points: &BTreeMap<&str, (String, String)>,
+    points: &BTreeMap<&str, Point>,
     runs: usize,
 ) -> Result<BTreeMap<&'static str, f64>> {
     let mut took: BTreeMap<&'static str, Vec<f64>> = BTreeMap::new();
     for run in 0..runs {
         for (size, _) in SIZES_MIB {
-            let (snapshot, _) = &points[size];
+            let snapshot = &points[size].snapshot;
             let timed = format!(
                 "began=$(date +%s%N); zfs clone -o zoned=on {snapshot} zones/bare-{size}-{run} || exit 1; \
                  echo $(( $(date +%s%N) - began ))"

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::peers::Layer;
 use super::tools::{TREE, Tool};
+use crate::attaching::core_zone;
 use crate::error::{Result, RigError};
 use crate::remote::Running;
 use crate::testing::TestRig;
@@ -357,19 +358,6 @@ impl Scene<'_> {
         )?;
         Ok(256.0 / began.elapsed().as_secs_f64())
     }
-}
-
-/// A core zone of the administrator, as `vmadm get` prints it.
-pub fn core_zone(like: &Value, uuid: &str, number: usize) -> Value {
-    let mut zone = like.clone();
-    for key in ["uuid", "zonename"] {
-        zone[key] = uuid.into();
-    }
-    zone["zonepath"] = format!("/zones/{uuid}").into();
-    zone["alias"] = format!("imgapi{number}").into();
-    zone["tags"]["smartdc_role"] = "imgapi".into();
-    zone["datasets"] = vec![format!("zones/{uuid}/data")].into();
-    zone
 }
 
 fn check(tool: Tool, code: f64, said: &str) -> Result<()> {

@@ -1,0 +1,93 @@
+// This Source Code Form is subject to the terms of the Mozilla Public License, v. 2.0.
+// If a copy of the MPL was not distributed with this file, You can obtain one at https://mozilla.org/MPL/2.0/.
+//! A headnode that loses its power while a restore gives zones their data, at a random moment, on real ZFS: what its disk has
+//! then is readable, and the same plan applied again ends as if nothing had happened.
+// Helpers of tests may panic as tests do.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use std::time::Duration;
+
+use rig::Options;
+use rig::attaching::{self, Attach, Point};
+use rig::testing::{self, TestRig};
+
+const HOST: &str = "headnode0";
+const SEEDS: u32 = 50;
+/// Zones of a run.
+const ZONES: usize = 3;
+/// Longer than a run takes: some are killed when all is done.
+const LATEST: u64 = 5_000;
+
+/// Milliseconds after which the power goes.
+fn moment(seed: u32) -> u64 {
+    let mut state = u64::from(seed + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    state ^= state >> 31;
+    state.wrapping_mul(0xbf58_476d_1ce4_e5b9) % LATEST
+}
+
+fn apply(rig: &TestRig, plan: &str) -> String {
+    let applied = rig.run(HOST, &format!("{} --json < {plan}", attaching::APPLY));
+    let applied = applied.unwrap();
+    assert!(applied.success(), "{}{}", applied.stdout, applied.stderr);
+    applied.stdout
+}
+
+/// Each zone has a clone of the restore point in place of its empty dataset, which is aside, and nothing else is there.
+fn is_as_undisturbed(rig: &TestRig, zones: &[String], point: &Point) {
+    for vm in zones {
+        let list = format!("zfs list -Hp -o name,origin,zoned -r zones/{vm}");
+        let listed = rig.ok(HOST, &list).unwrap();
+        let lines: Vec<&str> = listed.lines().collect();
+        let data = format!("zones/{vm}/data\t{}\ton", point.snapshot);
+        assert!(lines.contains(&data.as_str()), "{listed}");
+        let aside = format!("zones/{vm}/data-parked-");
+        let parked = lines.iter().filter(|line| line.starts_with(&aside));
+        assert_eq!((lines.len(), parked.count()), (3, 1), "{listed}");
+    }
+}
+
+#[test]
+#[ignore = "takes a quarter of an hour; `cargo lab rig test` runs it"]
+fn power_lost_at_any_moment_of_a_run() {
+    let Some(rig) = testing::rig(Options {
+        guests: vec![HOST.to_owned()],
+        disk_mib: 1024,
+        ..Options::with_product().unwrap()
+    }) else {
+        return;
+    };
+    let point = attaching::restore_point(&rig, HOST, "small", 4).unwrap();
+    let zones = attaching::zones(&rig, HOST, SEEDS as usize * ZONES).unwrap();
+    let mut resumed = 0;
+    for (seed, zones) in (0..SEEDS).zip(zones.chunks(ZONES)) {
+        let attaches = zones.iter().map(|vm| Attach {
+            service: "imgapi",
+            vm,
+            point: &point,
+        });
+        let plan = attaching::plan(&rig, HOST, seed, &attaches.collect::<Vec<_>>()).unwrap();
+        let path = format!("/var/rig/plan-{seed}.json");
+        let write = rig.run_with(
+            HOST,
+            &format!("cat > {path} && sync"),
+            plan.to_string().as_bytes(),
+        );
+        assert!(write.unwrap().success());
+        let run = format!("{} --json < {path}", attaching::APPLY);
+        let running = rig.spawn(HOST, &run).unwrap();
+        let after = Duration::from_millis(moment(seed));
+        std::thread::sleep(after);
+        rig.kill(HOST).unwrap();
+        drop(running);
+        rig.boot(HOST).unwrap();
+        let said = apply(&rig, &path);
+        resumed += u32::from(said.contains(r#""resumed":true"#));
+        is_as_undisturbed(&rig, zones, &point);
+        println!("seed {seed}: killed after {} ms", after.as_millis());
+    }
+    println!("{resumed} of {SEEDS} runs were resumed");
+    assert!(
+        resumed > SEEDS / 4,
+        "{resumed} runs were killed in their middle"
+    );
+}

@@ -18,6 +18,9 @@ Examples:
   Its medium, as an archive for a mounted key or a boot dataset, and as a disk image:
     triton-usbkey-image build /mnt/usbkey --config cn2.config --networking cn2.json -o cn2.tgz
     triton-usbkey-image build /mnt/usbkey --config cn2.config --format img -o cn2.img
+  Put what changed there on this headnode's own medium; what is replaced is kept beside it:
+    triton-usbkey-image write cn2.img --plan
+    triton-usbkey-image write cn2.img
   What is in it, without mounting anything:
     triton-usbkey-image manifest cn2.img | jq -r .path";
 
@@ -44,6 +47,8 @@ pub enum Command {
     Diff(Diff),
     /// Write what a secondary headnode boots from, to standard output or a new file
     Build(Box<Build>),
+    /// Put a medium's files on this headnode's own, and into /usbkey
+    Write(Write),
     /// Write a new headnode's config, made of the datacenter's
     Config(Config),
 }
@@ -114,6 +119,24 @@ pub struct Build {
     /// New file to write instead of standard output
     #[arg(short = 'o', long = "output", value_name = "FILE")]
     pub output: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct Write {
+    /// Folder or disk image that has the files
+    pub source: PathBuf,
+
+    /// A mounted key or boot dataset [default: this headnode's, and then /usbkey too]
+    #[arg(long, value_name = "FOLDER")]
+    pub to: Option<PathBuf>,
+
+    /// Print what would be written, and write nothing
+    #[arg(long)]
+    pub plan: bool,
+
+    /// Do not ask before writing
+    #[arg(long)]
+    pub yes: bool,
 }
 
 #[derive(Debug, Args)]

@@ -8,6 +8,7 @@ mod config;
 mod diff;
 mod file;
 mod medium;
+mod write;
 
 use std::process::ExitCode;
 
@@ -29,6 +30,7 @@ fn run(arguments: Arguments) -> Result<Exit, Failure> {
         }
         Command::Diff(diff) => diff::run(&diff),
         Command::Build(build) => build::run(common, &build),
+        Command::Write(write) => write::run(common, &write),
         Command::Config(config) => config::run(common, &config),
     }
 }

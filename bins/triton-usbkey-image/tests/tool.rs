@@ -318,3 +318,42 @@ fn a_reader_that_goes_away_is_no_failure() {
         );
     }
 }
+
+#[test]
+fn write_puts_what_differs_on_a_key_and_keeps_what_was_there() {
+    let headnode = Headnode::new();
+    headnode.put("new/scripts/headnode.sh", b"#!/bin/bash\n# newer\n");
+    headnode.put("new/banner", b"Triton");
+    let words = ["write", "new", "--to", "mnt/usbkey"];
+    let plan = headnode.done(&[&words[..], &["--plan"]].concat());
+    assert!(
+        plan.contains(r#""files":["scripts/headnode.sh"]"#),
+        "{plan}"
+    );
+    let unasked = headnode.run(&words);
+    assert_eq!(unasked.status.code(), Some(3), "{}", said(&unasked));
+
+    let done = headnode.done(&[&words[..], &["--yes"]].concat());
+    assert!(done.contains(r#""same":1"#), "{done}");
+    let key = |path: &str| fs::read_to_string(headnode.path("mnt/usbkey").join(path)).unwrap();
+    assert_eq!(key("scripts/headnode.sh"), "#!/bin/bash\n# newer\n");
+    let parked = fs::read_dir(headnode.path("mnt/usbkey")).unwrap().flatten();
+    let parked: Vec<PathBuf> = parked
+        .map(|entry| entry.path())
+        .filter(|path| path.to_string_lossy().contains("parked-"))
+        .collect();
+    let old = fs::read_to_string(parked[0].join("scripts/headnode.sh")).unwrap();
+    assert_eq!(old, "#!/bin/bash\n");
+}
+
+#[test]
+fn write_refuses_what_is_no_key() {
+    let headnode = Headnode::new();
+    headnode.put("new/banner", b"Triton");
+    headnode.put("folder/x", b"");
+    let words = ["write", "new", "--to", "folder", "--yes"];
+    let output = headnode.run(&words);
+    assert_eq!(output.status.code(), Some(3), "{}", said(&output));
+    assert!(said(&output).contains(".joyliveusb"), "{}", said(&output));
+    assert!(!headnode.path("folder/banner").exists());
+}

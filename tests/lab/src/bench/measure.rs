@@ -76,6 +76,27 @@ pub fn median(run: &Run, runs: usize) -> Result<Measured> {
     })
 }
 
+/// Of two that are run in turns.
+pub fn alternating(both: [&Run; 2], runs: usize) -> Result<[Measured; 2]> {
+    let mut millis = [Vec::new(), Vec::new()];
+    for _ in 0..runs {
+        for (run, millis) in both.iter().zip(&mut millis) {
+            millis.push(time_once(run)?);
+        }
+    }
+    let [ours, peer] = millis.map(|mut millis| {
+        millis.sort_by(f64::total_cmp);
+        millis[millis.len() / 2]
+    });
+    let measured = |run, millis| {
+        Ok(Measured {
+            millis,
+            peak_mib: peak_once(run)?,
+        })
+    };
+    Ok([measured(both[0], ours)?, measured(both[1], peer)?])
+}
+
 fn time_once(run: &Run) -> Result<f64> {
     let began = Instant::now();
     let output = run

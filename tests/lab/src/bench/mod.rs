@@ -7,6 +7,7 @@ mod inventory;
 mod measure;
 mod on_rig;
 mod restore;
+mod usbkey;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -21,6 +22,8 @@ use measure::{Measured, Run};
 pub enum What {
     /// A restore of every service beside its own critical path, and beside headnode.sh's order
     Restore(restore::Arguments),
+    /// Making a boot medium, beside tar, pigz and dd of the same bytes (some minutes, six gigabytes of disk)
+    Usbkey(usbkey::Arguments),
     /// The sync beside syncoid, zfs_autobackup and the bare pipe, on the rig (an hour or so)
     Sync(on_rig::Arguments),
     /// Giving a zone its data, of ten megabytes and of ten gigabytes, on the rig (a few minutes)
@@ -31,6 +34,7 @@ impl What {
     pub fn run(self, install: PathBuf) -> Result<bool> {
         match self {
             What::Restore(arguments) => restore::run(&arguments, install),
+            What::Usbkey(arguments) => usbkey::run(&arguments, &install),
             What::Sync(arguments) => on_rig::sync(&arguments, install),
             What::Attach(arguments) => on_rig::attach(&arguments, install),
         }
@@ -101,18 +105,18 @@ pub fn run(install: &Path, as_json: bool) -> Result<bool> {
             met: large_plan.peak_mib < 100.0,
         },
     ];
+    report(&figures, as_json)
+}
+
+/// Prints them; true when every target is met.
+fn report(figures: &[Figure], as_json: bool) -> Result<bool> {
     let mut out = std::io::stdout().lock();
-    for figure in &figures {
-        writeln!(
-            out,
-            "{}",
-            if as_json {
-                figure.json().to_string()
-            } else {
-                figure.text()
-            }
-        )
-        .attempted("printing a figure")?;
+    for figure in figures {
+        let line = match as_json {
+            true => figure.json().to_string(),
+            false => figure.text(),
+        };
+        writeln!(out, "{line}").attempted("printing a figure")?;
     }
     let met = figures.iter().all(|figure| figure.met);
     if as_json {

@@ -96,7 +96,7 @@ impl From<Arguments> for Options {
             skip: arguments.skip,
             undo: arguments.undo,
             scope: match arguments.accept_no_majority {
-                true => Scope::Headnode,
+                true => Scope::Reached,
                 false => Scope::Datacenter,
             },
         }

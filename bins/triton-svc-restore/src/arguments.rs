@@ -94,6 +94,10 @@ pub struct Arguments {
     #[arg(long)]
     pub accept_missing_platforms: bool,
 
+    /// Go on though the firewall rules that core zones rely on are missing here
+    #[arg(long)]
+    pub accept_no_firewall_rules: bool,
+
     /// Go on though another headnode can't be reached and put right
     #[arg(long)]
     pub accept_unreached: bool,

@@ -54,7 +54,7 @@ pub fn run(arguments: Arguments) -> Result<Exit, Failure> {
     let options = apply::Options {
         jobs: arguments.jobs,
         scope: match arguments.accept_no_majority {
-            true => Scope::Headnode,
+            true => Scope::Reached,
             false => Scope::Datacenter,
         },
         ..apply::Options::default()
@@ -125,6 +125,10 @@ fn accepted(arguments: &Arguments) -> BTreeSet<String> {
         (arguments.accept_unreached, accept::UNREACHED),
         (arguments.accept_little_room, accept::LITTLE_ROOM),
         (arguments.accept_old_platform, accept::OLD_PLATFORM),
+        (
+            arguments.accept_no_firewall_rules,
+            accept::NO_FIREWALL_RULES,
+        ),
         (
             arguments.accept_missing_platforms,
             accept::MISSING_PLATFORMS,

@@ -5,9 +5,9 @@
 use documents::plan::StepId;
 use documents::{Event, Plan, Summary};
 
-use crate::datacenter_lock::DatacenterLock;
 use crate::journal::Journal;
-use crate::lock::{LocalLock, RunLock, Scope};
+use crate::lock::{RunLock, Scope};
+use crate::locks::Locks;
 use crate::preflight;
 use crate::run::Run;
 use crate::selection;
@@ -94,17 +94,10 @@ pub fn apply(
         false => selection::select(plan, &options.only, &options.skip),
     };
     let steps = selected?;
-    let purpose = format!("run {} by {}", plan.run, world.product());
-    let local =
-        LocalLock::acquire(&world.local, &purpose).map_err(|why| Refused::before(vec![why]))?;
-    match options.scope {
-        Scope::Headnode => apply_locked(plan, world, options, &steps, &local, sink),
-        Scope::Datacenter => {
-            let lock = DatacenterLock::acquire(local, world, plan.run, &purpose)
-                .map_err(|why| Refused::before(vec![why]))?;
-            apply_locked(plan, world, options, &steps, &lock, sink)
-        }
-    }
+    not_interrupted(world)?;
+    let locks =
+        Locks::acquire(plan, world, options.scope).map_err(|why| Refused::before(vec![why]))?;
+    apply_locked(plan, world, options, &steps, &locks, sink)
 }
 
 fn apply_locked(
@@ -125,15 +118,21 @@ fn apply_locked(
     Refused::unless_empty(preflight::conflicts(world, &journal, steps, jobs))?;
     let run = Run::new(plan, world, &journal, lock, sink);
     Refused::unless_empty(run.learn_needs_outside(steps))?;
-    if world.canceller.is_cancelled() {
-        let why = "interrupted before the first step; nothing was changed";
-        return Err(Refused::failed(why.to_owned()));
-    }
+    not_interrupted(world)?;
     journal
         .begin(plan)
         .map_err(|error| Refused::failed(error.why))?;
     run.all(steps, jobs)
         .map_err(|error| Refused::failed(error.why))
+}
+
+fn not_interrupted(world: &World) -> Result<(), Refused> {
+    match world.canceller.is_cancelled() {
+        false => Ok(()),
+        true => Err(Refused::failed(
+            "interrupted before the first step; nothing was changed".to_owned(),
+        )),
+    }
 }
 
 /// Writes an event to the journal, then tells the sink.

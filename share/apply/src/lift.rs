@@ -7,6 +7,7 @@ use quorum::{Fence, copies, fence};
 
 use crate::datacenter_lock::DatacenterLock;
 use crate::lock::LocalLock;
+use crate::locks;
 use crate::world::World;
 
 /// Lifts the fence of a server in the datacenter's ZooKeeper, here, and on these headnodes. Returns it, and why it still stands
@@ -18,8 +19,9 @@ pub fn lift(
     keepers: &[Uuid],
 ) -> Result<(Fence, Vec<String>), String> {
     let purpose = format!("{by} lifts the fence of {server}");
-    let local = LocalLock::acquire(&world.local, &purpose)?;
-    let _lock = DatacenterLock::acquire(local, world, server, &purpose)?;
+    let _local = LocalLock::acquire(&world.local, &purpose)?;
+    let holder = locks::holder(world, server, purpose);
+    let _lock = DatacenterLock::acquire(world, &holder).map_err(|error| error.to_string())?;
     let lock = world
         .majority
         .lock()

@@ -1,16 +1,17 @@
 // This Source Code Form is subject to the terms of the Mozilla Public License, v. 2.0.
 // If a copy of the MPL was not distributed with this file, You can obtain one at https://mozilla.org/MPL/2.0/.
-//! One plan at a time changes a datacenter. The lock of this headnode is always taken; that of the whole datacenter lies in its
-//! ZooKeeper (see `datacenter_lock`). sdcadm's own lock is held too, so that neither works under the other's feet.
+//! One plan at a time changes a datacenter. The lock of this headnode is always taken; `locks` has what
+//! reaches farther. sdcadm's own lock is held too, so that neither works under the other's feet.
 
 use platform::{Holder, Host, Lock};
 
 /// How far the lock of a run must reach.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Scope {
-    /// No other run on this headnode. Another headnode may run another plan meanwhile: the operator has taken that risk.
+    /// No other run on the headnodes that this one reaches, and none in the datacenter where a majority answers. Where none does,
+    /// a headnode that is not reached may run another plan meanwhile: the operator has taken that risk.
     #[default]
-    Headnode,
+    Reached,
     /// No other run in the datacenter, by the word of a majority of its ZooKeeper.
     Datacenter,
 }

@@ -114,6 +114,9 @@ pub struct Server {
     /// Absent where nobody looked.
     #[serde(default)]
     pub room: Option<Room>,
+    /// Whether the firewall rules that core zones rely on were set there; absent where nobody looked.
+    #[serde(default)]
+    pub firewall_rules: Option<bool>,
     /// NIC tags it provides, where known.
     pub nic_tags: Option<Vec<String>>,
     /// Nameservers of its global zone, where known.
@@ -151,6 +154,9 @@ pub struct Instance {
     /// MiB that it may use at most.
     #[serde(default)]
     pub memory: Option<u64>,
+    /// Its firewall is on: only what a rule allows reaches it.
+    #[serde(default)]
+    pub firewall: bool,
     /// State of the zone as last seen: `running`, `stopped`...
     pub state: Option<String>,
     pub nics: Vec<Nic>,

@@ -272,6 +272,7 @@ pub fn verb_of(
         "wait.listed" => Verb::WaitListed(typed(document, path, with)?),
         "vm.retire" => Verb::VmRetire(typed(document, path, with)?),
         "resolvers.set" => Verb::ResolversSet(typed(document, path, with)?),
+        "zones.resolvers" => Verb::ZonesResolvers(typed(document, path, with)?),
         "network.resolvers" => Verb::NetworkResolvers(typed(document, path, with)?),
         "config.set" => Verb::ConfigSet(typed(document, path, with)?),
         "metadata.set" => Verb::MetadataSet(typed(document, path, with)?),

@@ -90,6 +90,8 @@ pub struct Machine {
     pub images: Option<Vec<Value>>,
     /// Names in `/usbkey/os`.
     pub bootable: Option<Vec<String>>,
+    /// headnode.sh has set the firewall rules that core zones rely on.
+    pub firewall_rules: Option<bool>,
     /// Bytes that its pool has free.
     pub pool_free: Option<u64>,
     pub resolvers: Option<Vec<IpAddr>>,

@@ -20,6 +20,9 @@ use crate::facts::Machine;
 /// How long another headnode has to list its zones. Reaching it has ssh's own five seconds.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// headnode.sh leaves it once it has added the rules that let the admin network reach core zones.
+const FIREWALL_RULES: &str = "/var/fw/.default_rules_setup";
+
 /// A machine that let us look, and the account of having asked.
 pub struct Looked {
     pub server: Option<Uuid>,
@@ -59,6 +62,7 @@ pub fn this(host: &Host, sysinfo: Sysinfo) -> Looked {
                 zones: zones.ok(),
                 images: images.ok(),
                 bootable: bootable(host),
+                firewall_rules: host.exists(FIREWALL_RULES).ok(),
                 pool_free: zfs::dataset(host, "zones")
                     .ok()
                     .flatten()
@@ -116,6 +120,7 @@ fn other(headnode: &Headnode, login: &Login) -> Looked {
             zones: zones.ok(),
             images: None,
             bootable: None,
+            firewall_rules: None,
             pool_free: None,
             resolvers: resolvers(&host),
             sysinfo: Some(sysinfo),

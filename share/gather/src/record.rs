@@ -34,6 +34,7 @@ pub struct Zone {
     pub state: Option<String>,
     pub nics: Vec<Nic>,
     pub delegate_dataset: Option<bool>,
+    pub firewall: Option<bool>,
     pub dns_domain: Option<String>,
 }
 
@@ -64,6 +65,7 @@ impl Zone {
             state: text(&record["state"]),
             nics: nics(&record["nics"]),
             delegate_dataset,
+            firewall: record["firewall_enabled"].as_bool(),
             dns_domain: text(&record["dns_domain"]),
         })
     }

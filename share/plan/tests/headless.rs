@@ -52,6 +52,21 @@ fn while_no_napi_lives_each_new_nic_gets_a_reserved_address_of_its_own() {
 }
 
 #[test]
+fn core_zones_that_run_on_are_told_of_the_binder_that_is_gone() {
+    let plan = plan_of(&inventory());
+    let told: Vec<&str> = plan
+        .steps
+        .iter()
+        .filter(|step| matches!(&step.verb, Verb::ZonesResolvers(with) if with.gone.len() == 1))
+        .map(|step| step.id.0.as_str())
+        .collect();
+    assert_eq!(
+        told,
+        ["headnode1/zones-resolvers", "headnode2/zones-resolvers"]
+    );
+}
+
+#[test]
 fn napi_learns_of_them_once_it_is_back_and_old_nics_go_only_then() {
     let plan = plan_of(&without_napi(5));
     assert!(comes_after(&plan, "imgapi/register-net0", "napi/named"));

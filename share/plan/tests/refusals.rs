@@ -251,6 +251,41 @@ fn a_platform_older_than_the_image_wants_is_refused_by_both_dates() {
 }
 
 #[test]
+fn a_zone_with_a_firewall_is_refused_where_no_rule_would_let_anybody_in() {
+    let mut inventory = inventory();
+    inventory.servers[1].firewall_rules = Some(true);
+    assert_eq!(plan_of(&inventory, &options()).refusals, Vec::new());
+    inventory.servers[1].firewall_rules = Some(false);
+    let plan = plan_of(&inventory, &options());
+    let refusal = the_refusal(&plan);
+    assert_eq!(refusal.service, "imgapi", "no other has its firewall on");
+    assert!(refusal.text.contains("headnode1"), "{}", refusal.text);
+    let accepted = plan_of(&inventory, &accepting("--accept-no-firewall-rules"));
+    assert_eq!(accepted.refusals, Vec::new());
+}
+
+#[test]
+fn a_vlan_that_no_zone_of_the_target_uses_is_to_be_looked_after() {
+    let mut inventory = inventory();
+    inventory.networks[0].vlan_id = 55;
+    let says = |inventory: &Inventory| {
+        let plan = plan_of(inventory, &options());
+        let said = warnings(&plan);
+        said.iter().any(|text| text.contains("VLAN 55"))
+    };
+    assert!(
+        !says(&inventory),
+        "others on headnode1 are on the admin network"
+    );
+    for one in &mut inventory.instances {
+        if one.server == Some(TARGET) {
+            one.nics.iter_mut().for_each(|nic| nic.network = None);
+        }
+    }
+    assert!(says(&inventory));
+}
+
+#[test]
 fn a_compute_node_whose_platform_is_not_here_stands_against_bringing_dhcpd_back() {
     let mut inventory = inventory();
     inventory.instances.push(instance("dhcpd", 0, LOST));

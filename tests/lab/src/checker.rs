@@ -16,6 +16,7 @@ use crate::dns;
 use crate::http;
 use crate::lab::Lab;
 use crate::model::HostState;
+use crate::servers::addresses;
 
 /// Services whose members rejoin when their headnode comes back: their records on a dead server are no lie, until the server is
 /// given up for good.
@@ -30,6 +31,8 @@ struct Zone {
     role: String,
     state: String,
     admin_ip: Option<Ipv4Addr>,
+    /// Whom it asks for names.
+    resolvers: Vec<Ipv4Addr>,
     /// MAC and address of each NIC.
     nics: Vec<(String, String)>,
 }
@@ -66,6 +69,7 @@ pub fn check(lab: &Arc<Lab>, given_up: &[String]) -> Vec<String> {
         compare_cnapi(&machines, servers, &mut found);
     }
     compare_dns(&machines, &mut found);
+    compare_resolvers(&machines, &mut found);
     compare_links(lab, &machines, &mut found);
     found
 }
@@ -97,6 +101,7 @@ fn machines(lab: &Lab, given_up: &[String]) -> Machines {
                     role: role.to_owned(),
                     state: vm.state.clone(),
                     admin_ip: vm.admin_ip(),
+                    resolvers: addresses(vm.props.get("resolvers")),
                     nics: nics
                         .iter()
                         .map(|nic| (text(nic, "mac"), text(nic, "ip")))
@@ -339,6 +344,22 @@ fn compare_dns(machines: &Machines, found: &mut Vec<String>) {
         for address in told.into_iter().filter(|address| !owned(*address)) {
             found.push(format!(
                 "DNS says {name} is {address}, which no live zone has"
+            ));
+        }
+    }
+}
+
+/// A zone that asks a binder that is given up waits for it at every name.
+fn compare_resolvers(machines: &Machines, found: &mut Vec<String>) {
+    let given_up = machines.core.values().filter(|zone| {
+        zone.role == "binder" && !zone.host_is_up && machines.given_up.contains(&zone.host)
+    });
+    let gone: BTreeSet<Ipv4Addr> = given_up.filter_map(|zone| zone.admin_ip).collect();
+    for (uuid, zone) in machines.live() {
+        for address in zone.resolvers.iter().filter(|one| gone.contains(one)) {
+            let name = machines.name(*uuid);
+            found.push(format!(
+                "{name} asks the binder {address}, which is given up"
             ));
         }
     }

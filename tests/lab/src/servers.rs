@@ -36,6 +36,7 @@ use crate::trouble::Trouble;
 use crate::zookeeper;
 use routing::Service;
 use zone::Zone;
+pub(crate) use zone::addresses;
 
 /// The servers of all zones that run, or that ran on a host until it died.
 #[derive(Default)]

@@ -9,6 +9,7 @@ mod support;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use serde_json::json;
 use support::*;
 
 const PLAN: &str = "triton-svc-restore --lost headnode0 --plan > plan.json";
@@ -65,6 +66,46 @@ fn the_minority_side_is_refused_and_changes_nothing() {
         scene.ok("headnode1", "vmadm list -H -p -o uuid,state"),
         zones
     );
+}
+
+#[test]
+fn without_a_majority_a_file_on_each_headnode_that_is_reached_keeps_another_run_out() {
+    const RISK: &str = "triton-apply --yes --accept-no-majority < plan.json";
+    let scene = up();
+    let hosts = ["headnode1", "headnode2"];
+    for host in hosts {
+        scene.ok(host, "triton-sync-data");
+    }
+    scene.lose("headnode0");
+    for host in hosts {
+        scene.ok(host, PLAN);
+    }
+    // Of three binders one is left.
+    let binder = "$(vmadm lookup tags.smartdc_role=binder)";
+    scene.ok("headnode1", &format!("vmadm stop {binder}"));
+    scene.control(json!({
+        "do": "kill-tool", "host": "headnode1", "tool": "triton-apply", "call": 30, "when": "before",
+    }));
+    let killed = scene.run("headnode1", RISK);
+    assert!(!killed.status.success());
+    assert!(
+        err(&killed).contains("going on without"),
+        "{}",
+        err(&killed)
+    );
+    let refused = scene.run("headnode2", RISK);
+    let told = err(&refused);
+    assert_eq!(refused.status.code(), Some(3), "{told}");
+    assert!(
+        told.contains("on headnode1 (process ") && told.contains("holds the run lock"),
+        "{told}"
+    );
+    scene.ok("headnode1", &format!("vmadm start {binder}"));
+    scene.ok("headnode1", APPLY);
+    assert_eq!(scene.inconsistencies(), Vec::<String>::new());
+    for host in hosts {
+        scene.ok(host, "test ! -e /var/sdcadm/triton-headnodes.lock");
+    }
 }
 
 #[test]

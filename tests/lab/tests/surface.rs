@@ -37,10 +37,6 @@ const UNCALLED: [(&str, &str); 8] = [
         "people stop a zone to see what the tools make of it",
     ),
     (
-        "vmadm update",
-        "triton-hn-guard parks zones with it; in this run no headnode comes back",
-    ),
-    (
         "zfs promote",
         "triton-sync-data branches with it from the copy of a zone whose restored dataset was promoted",
     ),

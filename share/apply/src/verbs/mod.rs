@@ -15,6 +15,7 @@ mod reserved;
 mod vm;
 mod wait;
 mod zone;
+mod zones;
 
 use documents::Verb;
 
@@ -43,6 +44,7 @@ pub fn deed(verb: &Verb) -> &dyn Deed {
         Verb::WaitListed(with) => with,
         Verb::VmRetire(with) => with,
         Verb::ResolversSet(with) => with,
+        Verb::ZonesResolvers(with) => with,
         Verb::NetworkResolvers(with) => with,
         Verb::ConfigSet(with) => with,
         Verb::MetadataSet(with) => with,

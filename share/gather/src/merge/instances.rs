@@ -260,6 +260,7 @@ fn one(
         server,
         image: first(claims, |zone| zone.image),
         memory: first(claims, |zone| zone.memory),
+        firewall: first(claims, |zone| zone.firewall).unwrap_or(false),
         state,
         nics: nics::of(raw, uuid, &zones),
         delegate_dataset: first(claims, |zone| zone.delegate_dataset).unwrap_or(false),

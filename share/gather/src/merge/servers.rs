@@ -77,6 +77,7 @@ fn of_record(record: &Value, learnt: Learnt, now: bool) -> Option<Server> {
         boot_platform: record::text(&record["boot_platform"]),
         bootable: None,
         room: None,
+        firewall_rules: None,
         nic_tags: sysinfo.as_ref().map(nic_tags),
         resolvers: None,
         learnt,
@@ -90,6 +91,7 @@ fn of_machine(servers: &mut BTreeMap<Uuid, Server>, machine: &Machine) {
         .or_insert_with(|| unknown(machine.server, &machine.hostname, learnt));
     server.resolvers.clone_from(&machine.resolvers);
     server.bootable.clone_from(&machine.bootable);
+    server.firewall_rules = machine.firewall_rules;
     server.room = room(machine);
     if let Some(sysinfo) = &machine.sysinfo {
         server.admin_ip = server.admin_ip.or_else(|| sysinfo.admin_ip());
@@ -128,6 +130,7 @@ fn unknown(uuid: Uuid, hostname: &str, learnt: Learnt) -> Server {
         boot_platform: None,
         bootable: None,
         room: None,
+        firewall_rules: None,
         nic_tags: None,
         resolvers: None,
         learnt,

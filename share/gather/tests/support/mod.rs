@@ -140,6 +140,7 @@ pub fn machine(server: Uuid, hostname: &str, zones: Option<Vec<Value>>) -> Machi
         sysinfo: None,
         zones,
         bootable: None,
+        firewall_rules: None,
         pool_free: None,
         images: None,
         resolvers: Some(vec!["10.99.99.11".parse().unwrap()]),

@@ -6,4 +6,5 @@ pub const OLD_DATA: &str = "--accept-old-data";
 pub const UNREACHED: &str = "--accept-unreached";
 pub const LITTLE_ROOM: &str = "--accept-little-room";
 pub const OLD_PLATFORM: &str = "--accept-old-platform";
+pub const NO_FIREWALL_RULES: &str = "--accept-no-firewall-rules";
 pub const MISSING_PLATFORMS: &str = "--accept-missing-platforms";

@@ -5,7 +5,7 @@
 
 use documents::inventory::Server;
 use documents::plan::{Step, StepId};
-use documents::verb::{Expects, ResolversSet};
+use documents::verb::{Expects, ResolversSet, ZonesResolvers};
 use documents::{Uuid, Verb};
 
 use super::facts::World;
@@ -60,6 +60,34 @@ pub fn resolvers(world: &World<'_>) -> Vec<Step> {
         service: "dc".to_owned(),
         why: format!(
             "{} must ask binders that live, or its agents report nothing",
+            server.hostname
+        ),
+    };
+    world.headnodes().into_iter().map(step).collect()
+}
+
+/// The core zones that run on, on every headnode that lives: each asks the binder that is gone first, or after a while.
+pub fn zones_resolvers(world: &World<'_>) -> Vec<Step> {
+    let (resolvers, gone) = (world.resolvers(), world.lost_resolvers());
+    let Some(owner) = world.inventory.dc.admin_owner else {
+        return Vec::new();
+    };
+    if resolvers.is_empty() || gone.is_empty() {
+        return Vec::new();
+    }
+    let step = |server: &Server| Step {
+        id: StepId(format!("{}/zones-resolvers", name_of(world, server.uuid))),
+        host: server.uuid,
+        verb: Verb::ZonesResolvers(ZonesResolvers {
+            owner,
+            resolvers: resolvers.clone(),
+            gone: gone.clone(),
+        }),
+        expects: Expects::default(),
+        needs: first(world),
+        service: "dc".to_owned(),
+        why: format!(
+            "core zones of {} must not wait for a binder that is gone, name by name",
             server.hostname
         ),
     };

@@ -93,6 +93,7 @@ pub fn plan_restore(
         let addresses = Addresses::of(&world, &selection, options.reuse_addresses);
         guards::addresses(&world, &selection, &addresses, &mut plan);
         target::room(&world, &selection, &mut plan);
+        target::vlans(&world, &selection, &mut plan);
         if selection.replaces("dhcpd") {
             target::platforms(&world, &mut plan);
         }
@@ -102,6 +103,7 @@ pub fn plan_restore(
         plan.steps
             .extend(fences::declare(&world, &selection, options));
         plan.steps.extend(headnodes::resolvers(&world));
+        plan.steps.extend(headnodes::zones_resolvers(&world));
         for replacement in selection.in_order(&world) {
             guards::service(&world, &selection, replacement, options, &mut plan);
             replace::one(

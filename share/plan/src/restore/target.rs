@@ -45,6 +45,7 @@ pub fn in_reach(world: &World<'_>, target: &Server, plan: &mut Plan) {
 /// What one service's new zone would miss there.
 pub fn lacks(world: &World<'_>, replacement: &Replacement<'_>, plan: &mut Plan) {
     nic_tags(world, replacement, plan);
+    firewall_rules(world, replacement, plan);
     images(world, replacement, plan);
 }
 
@@ -60,6 +61,60 @@ fn nic_tags(world: &World<'_>, replacement: &Replacement<'_>, plan: &mut Plan) {
                 nic.nic_tag
             );
             refuse(plan, replacement.service, text, None);
+        }
+    }
+}
+
+/// A zone whose firewall is on hears only what a rule allows, and the rule for the admin network is one of the server's own.
+fn firewall_rules(world: &World<'_>, replacement: &Replacement<'_>, plan: &mut Plan) {
+    let known = world.target().and_then(|target| target.firewall_rules);
+    if !replacement.lost.firewall || known == Some(true) {
+        return;
+    }
+    let on = world.hostname(world.goal.on);
+    let service = replacement.service;
+    match known {
+        Some(_) => {
+            let text = format!(
+                "its firewall is on, and {on} was never given the rules by which the admin network reaches core zones: nobody \
+                 could ask it anything. headnode.sh adds them at a boot as a headnode; `fwadm list` there shows what it has"
+            );
+            refuse(plan, service, text, Some(accept::NO_FIREWALL_RULES));
+        }
+        None => {
+            let text = format!(
+                "unknown whether {on} has the firewall rules by which the admin network reaches it (`fwadm list` there)"
+            );
+            notice(plan, Level::Warn, service, text);
+        }
+    }
+}
+
+/// A VLAN ends where the switch says, which nobody here can ask; a zone that uses it already shows that it gets through.
+pub fn vlans(world: &World<'_>, selection: &Selection<'_>, plan: &mut Plan) {
+    let on = world.goal.on;
+    let uses = |network: Uuid| {
+        let zones = world.inventory.instances.iter();
+        let mut here = zones.filter(|one| one.server == Some(on) && !one.is_destroyed());
+        here.any(|one| one.nics.iter().any(|nic| nic.network == Some(network)))
+    };
+    let needed = |network: Uuid| {
+        let nics = selection.replace.iter().flat_map(|one| &one.lost.nics);
+        nics.filter(|nic| world.network_of(nic) == Some(network))
+            .count()
+            > 0
+    };
+    for network in &world.inventory.networks {
+        let vlan = network.vlan_id;
+        if vlan != 0 && needed(network.uuid) && !uses(network.uuid) {
+            let text = format!(
+                "no zone of {} uses VLAN {vlan} of the network {} yet: see that the switch passes it on to the NIC tagged \"{}\" \
+                 there",
+                world.hostname(on),
+                network.name,
+                network.nic_tag
+            );
+            notice(plan, Level::Warn, "dc", text);
         }
     }
 }

@@ -46,6 +46,7 @@ pub fn server(uuid: Uuid, hostname: &str, address: &str, lives: bool) -> Server 
         boot_platform: None,
         bootable: None,
         room: None,
+        firewall_rules: None,
         nic_tags: Some(vec!["admin".to_owned(), "external".to_owned()]),
         resolvers: None,
         learnt: learnt(),
@@ -68,6 +69,7 @@ pub fn instance(service: &str, ordinal: u32, on: Uuid) -> Instance {
         server: Some(on),
         image: Some(uuid(&format!("image {service}"))),
         memory: Some(1024),
+        firewall: service == "imgapi",
         state: Some("running".to_owned()),
         nics: vec![Nic {
             mac: format!("90:b8:d0:00:00:{number:02x}"),

@@ -160,6 +160,12 @@ fn usbkey(lab: &Lab, host: &str) -> io::Result<()> {
         "",
         0o644,
     )?;
+    // headnode.sh has added its firewall rules.
+    write(
+        &lab.host_path(host, "/var/fw/.default_rules_setup"),
+        "2\n",
+        0o644,
+    )?;
     copy_key(&key, &lab.host_path(host, "/usbkey"))
 }
 

@@ -13,7 +13,7 @@ use crate::call::Call;
 use crate::lab::Lab;
 
 /// The real one takes many more.
-const UPDATABLE: [&str; 3] = ["alias", "autoboot", "do_not_inventory"];
+const UPDATABLE: [&str; 4] = ["alias", "autoboot", "do_not_inventory", "resolvers"];
 
 pub fn update(lab: &Arc<Lab>, call: &mut Call, args: &[&str]) -> i32 {
     let [uuid] = args else { return usage(call) };

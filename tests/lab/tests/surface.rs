@@ -15,7 +15,7 @@ use lab::{commands, servers, ssh};
 use serde_json::{Value, json};
 
 /// Commands that no tool of the product called in the run below, and why they are there.
-const UNCALLED: [(&str, &str); 8] = [
+const UNCALLED: &[(&str, &str)] = &[
     (
         "ssh-keygen",
         "triton-sync-data trust makes a key with it; in this run operators' keys do",
@@ -50,7 +50,7 @@ const MAKE: &str = "the recordings make their objects with it";
 const RETIRE: &str = "the recordings take their objects away with it";
 
 /// Routes that the product has no call for, and why they are there.
-const UNROUTED: [(&str, &str); 12] = [
+const UNROUTED: &[(&str, &str)] = &[
     (
         "cnapi POST /servers/:/events/heartbeat",
         "cn-agent's heartbeat",
@@ -147,7 +147,7 @@ fn no_api_of_the_lab_answers_what_nobody_asks() {
         let routes = routes.iter();
         used.extend(routes.map(|one| route(service, one.method(), one.path())));
     }
-    only_what_is_used(&offered.collect(), &used, &UNROUTED);
+    only_what_is_used(&offered.collect(), &used, UNROUTED);
 }
 
 /// A call of a command as the lab's tables name it.
@@ -205,5 +205,5 @@ fn no_command_of_the_lab_does_what_no_tool_asks_for() {
         by.is_some_and(|by| by.starts_with("triton-")) && call["command"] != "http"
     };
     let used = calls.filter(by_a_tool).map(called).collect();
-    only_what_is_used(&offered, &used, &UNCALLED);
+    only_what_is_used(&offered, &used, UNCALLED);
 }

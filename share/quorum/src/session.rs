@@ -4,13 +4,17 @@
 
 use std::future::Future;
 use std::sync::Arc;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use tokio::runtime::{Builder, Runtime};
 use zookeeper_client::{Acls, Client, CreateMode, Error, SessionState};
 
 use crate::ensemble::Ensemble;
 use crate::error::QuorumError;
+
+/// Between two tries of what a server that died did not answer.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// What a node holds, and where it stands in the ensemble's one order of all changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -181,21 +185,28 @@ impl Session {
         Ok(())
     }
 
-    /// `None` where there is no such node.
+    /// Asks for what does no harm when done twice: where a server dies over it, the next one is asked. `None` where there is
+    /// no such node.
     fn ask<'a, T, F>(
         &'a self,
         attempted: &str,
         path: &str,
-        request: impl FnOnce(&'a Client) -> F,
+        request: impl Fn(&'a Client) -> F,
     ) -> Result<Option<T>, QuorumError>
     where
         F: Future<Output = Result<T, Error>> + 'a,
         T: 'a,
     {
-        match self.run(request) {
-            Ok(value) => Ok(Some(value)),
-            Err(Error::NoNode) => Ok(None),
-            Err(error) => Err(self.failed(attempted, path, &error)),
+        let began = Instant::now();
+        loop {
+            match self.run(&request) {
+                Ok(value) => return Ok(Some(value)),
+                Err(Error::NoNode) => return Ok(None),
+                Err(error) if is_cut(&error) && began.elapsed() < self.0.patience => {
+                    thread::sleep(PAUSE);
+                }
+                Err(error) => return Err(self.failed(attempted, path, &error)),
+            }
         }
     }
 
@@ -220,10 +231,12 @@ impl Session {
         let servers = self.0.servers.clone();
         match error {
             // Without a majority servers hang up, and let nobody in again.
-            Error::Timeout | Error::ConnectionLoss | Error::NoHosts => QuorumError::NoMajority {
-                servers,
-                why: format!("{error} while we tried to {attempted} {path}"),
-            },
+            error if is_cut(error) || matches!(error, Error::Timeout | Error::NoHosts) => {
+                QuorumError::NoMajority {
+                    servers,
+                    why: format!("{error} while we tried to {attempted} {path}"),
+                }
+            }
             Error::SessionExpired => QuorumError::Lost {
                 why: format!("our session with ZooKeeper at {servers} expired"),
             },
@@ -234,6 +247,11 @@ impl Session {
             },
         }
     }
+}
+
+/// Whether the connection broke under the request. What the client hands on as it came is the socket's own error.
+fn is_cut(error: &Error) -> bool {
+    matches!(error, Error::ConnectionLoss | Error::Custom(_))
 }
 
 impl Drop for Open {

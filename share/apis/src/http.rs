@@ -5,7 +5,8 @@
 
 use std::error::Error;
 use std::io::Read;
-use std::net::SocketAddr;
+use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use reqwest::blocking::{Body, RequestBuilder, Response};
@@ -16,6 +17,7 @@ use uuid::Uuid;
 
 use crate::answer::Answer;
 use crate::error::{ApiError, CallName, ErrorKind};
+use crate::names::Names;
 use crate::route::{Request, Route};
 
 /// Where a service is.
@@ -25,8 +27,6 @@ pub struct Endpoint {
     pub service: String,
     /// `http://vmapi.dc1.example.com`
     pub url: String,
-    /// Where the name of the URL is found, when the system can't resolve it. Port 0 leaves the URL's port.
-    pub address: Option<SocketAddr>,
 }
 
 impl Endpoint {
@@ -34,13 +34,7 @@ impl Endpoint {
         Endpoint {
             service: service.into(),
             url: url.into(),
-            address: None,
         }
-    }
-
-    pub fn pinned_to(mut self, address: SocketAddr) -> Endpoint {
-        self.address = Some(address);
-        self
     }
 }
 
@@ -54,6 +48,8 @@ pub struct Options {
     pub connect_timeout: Duration,
     /// For the whole of an ordinary request; calls that wait for work have their own.
     pub request_timeout: Duration,
+    /// Who is asked for names that the system can't resolve.
+    pub binders: Vec<IpAddr>,
 }
 
 impl Options {
@@ -63,7 +59,13 @@ impl Options {
             request_id,
             connect_timeout: Duration::from_secs(3),
             request_timeout: Duration::from_secs(30),
+            binders: Vec::new(),
         }
+    }
+
+    pub fn with_binders(mut self, binders: Vec<IpAddr>) -> Options {
+        self.binders = binders;
+        self
     }
 }
 
@@ -72,7 +74,7 @@ impl Options {
 pub struct Client {
     service: String,
     base: Url,
-    /// For messages: the URL, and the pinned address.
+    /// For messages.
     at: String,
     http: reqwest::blocking::Client,
     request_id: Uuid,
@@ -100,7 +102,6 @@ impl Client {
         if base.scheme() != "http" {
             return Err(invalid("must begin with http://".to_owned()));
         }
-        let host = base.host_str().unwrap_or_default().to_owned();
         if !base.username().is_empty() || base.password().is_some() {
             return Err(invalid("must not hold a user or a password".to_owned()));
         }
@@ -116,11 +117,10 @@ impl Client {
             .referer(false)
             // Node closes idle sockets; a fresh one costs little on the admin network.
             .pool_idle_timeout(Duration::from_secs(20));
-        let mut at = base.as_str().trim_end_matches('/').to_owned();
-        if let Some(address) = endpoint.address {
-            builder = builder.resolve(&host, address);
-            at = format!("{at} ({})", address.ip());
+        if !options.binders.is_empty() {
+            builder = builder.dns_resolver(Arc::new(Names::new(&options.binders)));
         }
+        let at = base.as_str().trim_end_matches('/').to_owned();
         let http = builder.build().map_err(|e| {
             let why = format!("no HTTP client could be made: {}", causes(&e));
             ApiError::new(call(), ErrorKind::Local { why })

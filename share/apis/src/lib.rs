@@ -34,6 +34,7 @@ pub mod http;
 pub mod imgapi;
 pub mod job;
 mod lenient;
+mod names;
 pub mod napi;
 mod paging;
 pub mod papi;

@@ -6,7 +6,7 @@
 
 mod server;
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::TcpListener;
 use std::process::Command;
 use std::time::Duration;
 
@@ -224,18 +224,6 @@ fn a_redirect_is_not_followed() {
         "{error}"
     );
     assert_eq!(server.asked().len(), 1);
-}
-
-#[test]
-fn a_name_can_be_pinned_to_an_address_found_otherwise() {
-    let server = Server::one(Reply::json(200, json!({"backend": "up"})));
-    let url = format!("http://papi.dc1.triton.invalid:{}", server.address.port());
-    let endpoint = Endpoint::new("papi", url).pinned_to(SocketAddr::from(([127, 0, 0, 1], 0)));
-    let papi = Papi::new(Client::new(&endpoint, &options()).unwrap());
-    assert!(papi.ping().unwrap().healthy());
-    let host = format!("papi.dc1.triton.invalid:{}", server.address.port());
-    assert_eq!(server.asked()[0].header("host"), Some(host.as_str()));
-    assert!(papi.client().asked().ends_with("(127.0.0.1)"));
 }
 
 #[test]

@@ -40,7 +40,7 @@ pub struct World {
     /// Ends the commands on other hosts, as `local` has its own.
     ends_commands: Canceller,
     dns_domain: String,
-    /// Addresses of the binders, as this headnode's configuration has them.
+    /// Addresses of the binders, dead or alive: of this headnode's configuration, and of restore data.
     binders: Vec<IpAddr>,
     product: String,
     urls: BTreeMap<String, String>,
@@ -60,8 +60,10 @@ impl World {
         let system = sysinfo::get(&local)?;
         let config = usbkey::config(&local)?;
         let word = |key: &str| config.get(key).map(ToString::to_string).unwrap_or_default();
-        let binders = word("binder_admin_ips");
-        let binders = binders.split(',').filter_map(|ip| ip.trim().parse().ok());
+        let restore_data = PathBuf::from(documents::restore_data::FOLDER);
+        let configured = config.list("binder_admin_ips").into_iter();
+        let mut binders: Vec<IpAddr> = configured.filter_map(|ip| ip.parse().ok()).collect();
+        binders.extend(restore_data::zookeeper(&local, &restore_data));
         let datacenter = system
             .datacenter_name
             .clone()
@@ -70,12 +72,12 @@ impl World {
             here: system.uuid,
             datacenter,
             dns_domain: word("dns_domain"),
-            binders: binders.collect(),
+            binders,
             ends_commands: options.canceller.clone(),
             canceller: options.canceller,
             product: options.product,
             urls: options.urls.into_iter().collect(),
-            restore_data: PathBuf::from(documents::restore_data::FOLDER),
+            restore_data,
             request,
             hosts: Mutex::default(),
             majority: Majority::default(),
@@ -118,9 +120,8 @@ impl World {
     /// anybody names are tried: this headnode's configuration, which may name one that died, its resolvers, and restore data.
     pub fn ensemble(&self) -> Ensemble {
         let resolvers = resolv_conf::get(&self.local).map(|conf| conf.nameservers);
-        let kept = restore_data::zookeeper(&self.local, &self.restore_data);
         let all = self.binders.iter().copied();
-        Ensemble::of_binders(all.chain(resolvers.unwrap_or_default()).chain(kept))
+        Ensemble::of_binders(all.chain(resolvers.unwrap_or_default()))
     }
 
     /// A server's global zone: this one, or by ssh with whatever authority the operator brought along.
@@ -217,7 +218,8 @@ impl World {
             Some(url) => url.clone(),
             None => format!("http://{service}.{}.{}", self.datacenter, self.dns_domain),
         };
-        let options = apis::Options::new(&self.product, self.request);
+        let options =
+            apis::Options::new(&self.product, self.request).with_binders(self.binders.clone());
         Ok(Client::new(&Endpoint::new(service, url), &options)?)
     }
 

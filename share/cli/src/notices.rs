@@ -41,7 +41,7 @@ pub fn remind(notices: &[Notice], left_out: &[String]) {
 fn label(level: Level) -> &'static str {
     match level {
         Level::Must => "you must",
-        Level::Warn => "note",
+        Level::Warn => "warning",
         Level::Info => "info",
     }
 }

@@ -9,6 +9,7 @@ use apis::http::Options as ApiOptions;
 use documents::restore_data::{CONTAINER, FOLDER};
 use documents::{Inventory, Timestamp, Uuid};
 use platform::{Host, sysinfo, usbkey};
+use sync::binders;
 use sync::endpoints::Endpoints;
 use sync::headnodes::{self, Login};
 use sync::{Store, SyncError};
@@ -54,7 +55,7 @@ fn facts(options: &Options) -> Result<RawFacts, GatherError> {
     kept::read(&store, &mut raw);
     fences(host, &name, &mut raw);
 
-    let endpoints = endpoints(options, &raw);
+    let endpoints = endpoints(options, &store, &raw);
     let admin = admin(&raw);
     let (apis, looked, snapshots) = thread::scope(|scope| {
         let apis = scope.spawn(|| endpoints.as_ref().map(|at| ask::apis(at, admin)));
@@ -114,7 +115,7 @@ fn fences(host: &Host, name: &str, raw: &mut RawFacts) {
 }
 
 /// Where the APIs are; none when even the datacenter's name is not known, and no URL was given.
-fn endpoints(options: &Options, raw: &RawFacts) -> Option<Endpoints> {
+fn endpoints(options: &Options, store: &Store, raw: &RawFacts) -> Option<Endpoints> {
     let config = raw.config.as_ref().map(|config| &config.what);
     let kept = raw.kept.first().map(|kept| &kept.dc);
     let datacenter = config
@@ -130,7 +131,8 @@ fn endpoints(options: &Options, raw: &RawFacts) -> Option<Endpoints> {
         datacenter: datacenter.unwrap_or_default(),
         dns_domain: dns_domain.unwrap_or_default(),
         urls: options.urls.clone(),
-        options: ApiOptions::new(&options.product, Uuid::new_v4()),
+        options: ApiOptions::new(&options.product, Uuid::new_v4())
+            .with_binders(binders::known(&options.host, store)),
     })
 }
 

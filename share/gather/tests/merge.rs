@@ -7,8 +7,8 @@
 mod support;
 
 use documents::Uuid;
-use documents::inventory::{Instance, Inventory, Learnt, RestorePoint};
-use documents::restore_data::{POINTS_KIND, Part, RestorePoints};
+use documents::inventory::{Instance, Inventory, Learnt};
+use documents::restore_data::Part;
 use gather::{RawFacts, merge};
 use serde_json::json;
 use support::*;
@@ -16,59 +16,6 @@ use support::*;
 fn instance(inventory: &Inventory, uuid: Uuid) -> &Instance {
     let found = inventory.instances.iter().find(|i| i.uuid == uuid);
     found.unwrap_or_else(|| panic!("{uuid} is not in {:?}", inventory.instances))
-}
-
-fn warned(inventory: &Inventory, of: &str) -> bool {
-    inventory
-        .warnings
-        .iter()
-        .any(|warning| warning.contains(of))
-}
-
-/// Everything answers: the peaceful case.
-fn peace() -> RawFacts {
-    let mut raw = facts();
-    raw.sapi = Some(sapi(vec![
-        sapi_instance(IMGAPI, "imgapi"),
-        sapi_instance(SAPI, "sapi"),
-    ]));
-    raw.vmapi = Some(vmapi(vec![
-        vm(IMGAPI, "imgapi", HEADNODE0, "running"),
-        vm(SAPI, "sapi", HEADNODE1, "running"),
-        customer(1, HEADNODE0, "running"),
-        customer(2, HEADNODE0, "stopped"),
-    ]));
-    raw.napi = Some(napi(vec![]));
-    raw.cnapi = Some(cnapi());
-    raw.machines = vec![
-        machine(
-            HEADNODE0,
-            "headnode0",
-            Some(vec![vm(IMGAPI, "imgapi", HEADNODE0, "running")]),
-        ),
-        machine(
-            HEADNODE1,
-            "headnode1",
-            Some(vec![vm(SAPI, "sapi", HEADNODE1, "running")]),
-        ),
-    ];
-    raw.answers.insert(HEADNODE0, true);
-    raw.kept = vec![kept(
-        9,
-        vec![vm(IMGAPI, "imgapi", HEADNODE0, "running")],
-        vec![sapi_instance(IMGAPI, "imgapi"), sapi_instance(SAPI, "sapi")],
-    )];
-    raw
-}
-
-/// Headnode0 is gone, and with it SAPI and VMAPI.
-fn headnode0_dead() -> RawFacts {
-    let mut raw = peace();
-    raw.sapi = None;
-    raw.vmapi = None;
-    raw.machines.remove(0);
-    raw.answers.insert(HEADNODE0, false);
-    raw
 }
 
 #[test]
@@ -363,52 +310,6 @@ fn the_same_facts_give_the_same_bytes_in_whatever_order_they_came() {
     turned.sapi.as_mut().unwrap().what.instances.reverse();
     let text = |raw| serde_json::to_string(&merge(raw)).unwrap();
     assert_eq!(text(peace()), text(turned));
-}
-
-fn point(snapshot: &str, guid: &str) -> RestorePoint {
-    RestorePoint {
-        server: HEADNODE0,
-        vm: IMGAPI,
-        dataset: "zones/triton-restore/x".to_owned(),
-        snapshot: snapshot.to_owned(),
-        guid: guid.to_owned(),
-        as_of: at(9),
-        bytes: 1,
-        learnt: Learnt::new("sync@headnode0", at(9)),
-    }
-}
-
-#[test]
-fn only_restore_points_whose_snapshot_is_still_there_are_offered() {
-    let mut raw = headnode0_dead();
-    raw.points = vec![RestorePoints {
-        kind: POINTS_KIND.to_owned(),
-        server: HEADNODE0,
-        vm: IMGAPI,
-        points: vec![
-            point("gone", "1"),
-            point("replaced", "2"),
-            point("there", "3"),
-        ],
-    }];
-    raw.snapshots = Some(
-        [("replaced", "99"), ("there", "3")]
-            .map(|(name, guid)| (format!("zones/triton-restore/x@{name}"), guid.to_owned()))
-            .into(),
-    );
-    let inventory = merge(raw.clone());
-    assert_eq!(inventory.restore_points, [point("there", "3")]);
-    raw.snapshots = None;
-    let inventory = merge(raw);
-    assert!(inventory.restore_points.is_empty());
-    assert!(warned(&inventory, "none is offered"));
-}
-
-#[test]
-fn restore_data_of_another_datacenter_is_noticed() {
-    let mut raw = peace();
-    raw.kept[0].dc.sapi_app = Some(Uuid::from_u128(9));
-    assert!(warned(&merge(raw), "restore data of another datacenter?"));
 }
 
 #[test]

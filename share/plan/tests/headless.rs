@@ -67,6 +67,34 @@ fn core_zones_that_run_on_are_told_of_the_binder_that_is_gone() {
 }
 
 #[test]
+fn those_on_a_compute_node_are_named_with_the_command_that_tells_them() {
+    let mut inventory = inventory();
+    let node = uuid("cn0");
+    let mut cn = server(node, "cn0", "10.99.99.40", false);
+    cn.headnode = false;
+    inventory.servers.push(cn);
+    inventory.instances.push(instance("moray", 3, node));
+    let mut gone = instance("moray", 4, node);
+    gone.state = Some("destroyed".to_owned());
+    inventory.instances.push(gone);
+    let plan = plan_of(&inventory);
+    let told: Vec<&str> = plan
+        .notices
+        .iter()
+        .map(|notice| notice.text.as_str())
+        .collect();
+    let told: Vec<&&str> = told
+        .iter()
+        .filter(|text| text.contains("the binder that is gone first"))
+        .collect();
+    let command = format!("| vmadm update {}", uuid("moray3"));
+    assert!(
+        matches!(told[..], [one] if one.starts_with("moray3 on cn0 ") && one.ends_with(&command)),
+        "{told:?}"
+    );
+}
+
+#[test]
 fn napi_learns_of_them_once_it_is_back_and_old_nics_go_only_then() {
     let plan = plan_of(&without_napi(5));
     assert!(comes_after(&plan, "imgapi/register-net0", "napi/named"));

@@ -5,6 +5,8 @@
 //! but what sync itself made.
 
 pub mod answers;
+mod authorized;
+pub mod binders;
 mod common;
 mod connection;
 pub mod datasets;

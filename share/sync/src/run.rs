@@ -15,6 +15,7 @@ use serde_json::{Map, Value};
 use tracing::info;
 
 use crate::answers::{self, Answers};
+use crate::binders;
 use crate::endpoints::Endpoints;
 use crate::error::SyncError;
 use crate::files;
@@ -218,7 +219,8 @@ impl Sync {
             datacenter: this.datacenter.clone(),
             dns_domain: this.dns_domain.clone(),
             urls: self.urls.clone(),
-            options: Options::new(&self.product, Uuid::new_v4()),
+            options: Options::new(&self.product, Uuid::new_v4())
+                .with_binders(binders::known(&self.host, &store)),
         };
         let answers = answers::ask(&endpoints);
         let peers = Trust::of(&self.host).peers()?;

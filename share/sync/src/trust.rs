@@ -2,7 +2,7 @@
 // If a copy of the MPL was not distributed with this file, You can obtain one at https://mozilla.org/MPL/2.0/.
 //! Who may pull from whom: each headnode has a key of its own for that, which on the others may run `serve` and nothing else.
 //! Keys, pinned host keys and what is known of peers lie under `/var`, which outlives a boot; `/root` does not, and root's
-//! authorized keys are written anew at each boot from the copy of the USB key.
+//! authorized keys are written anew at each boot from the boot medium.
 
 use std::fs;
 use std::net::IpAddr;
@@ -12,6 +12,7 @@ use documents::Uuid;
 use platform::{Command, Host, sysinfo};
 use serde::{Deserialize, Serialize};
 
+use crate::authorized;
 use crate::error::SyncError;
 use crate::files;
 use crate::hosts;
@@ -21,12 +22,6 @@ pub const FOLDER: &str = "/var/sdcadm/triton-sync";
 const KEY: &str = "id_ed25519";
 const KNOWN_HOSTS: &str = "known_hosts";
 const PEERS: &str = "peers";
-
-/// Where root's authorized keys are now, and where they come from at the next boot.
-const AUTHORIZED: [&str; 2] = [
-    "/root/.ssh/authorized_keys",
-    "/usbkey/config.inc/root.authorized_keys",
-];
 
 /// Where SmartOS keeps the keys that sshd shows; then where others do.
 const HOST_KEYS: [&str; 2] = ["/var/ssh", "/etc/ssh"];
@@ -176,7 +171,7 @@ impl Trust {
             offer.key,
             comment(offer.server)
         );
-        self.authorize(offer.server, Some(&line))?;
+        authorized::set(&self.host, &comment(offer.server), Some(&line))?;
         let text = serde_json::to_vec(offer).unwrap_or_default();
         files::replace(&self.peer(offer.server), &text)?;
         self.pin()
@@ -184,7 +179,7 @@ impl Trust {
 
     /// Takes it back. False when there was nothing to take back.
     pub fn withdraw(&self, server: Uuid) -> Result<bool, SyncError> {
-        self.authorize(server, None)?;
+        authorized::set(&self.host, &comment(server), None)?;
         let path = self.peer(server);
         let known = path.exists();
         if known {
@@ -229,25 +224,6 @@ impl Trust {
         }
         files::replace(&self.known_hosts(), text.as_bytes())
     }
-
-    /// Replaces the line of a server's key, where root's authorized keys are and where they come from.
-    fn authorize(&self, server: Uuid, line: Option<&str>) -> Result<(), SyncError> {
-        for path in AUTHORIZED {
-            let path = self.host.path(path);
-            let old = match fs::read_to_string(&path) {
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
-                text => text.map_err(SyncError::file("read", &path))?,
-            };
-            let new = with_line(&old, &comment(server), line);
-            if new != old {
-                if let Some(folder) = path.parent() {
-                    files::make_private_folder(folder)?;
-                }
-                files::replace(&path, new.as_bytes())?;
-            }
-        }
-        Ok(())
-    }
 }
 
 /// Marks the line of a server's key.
@@ -258,14 +234,6 @@ fn comment(server: Uuid) -> String {
 fn first_two_words(text: &str) -> Option<String> {
     let mut words = text.split_whitespace();
     Some(format!("{} {}", words.next()?, words.next()?))
-}
-
-/// The text with the marked line replaced, added or left out. All other lines stay as they are.
-fn with_line(text: &str, mark: &str, line: Option<&str>) -> String {
-    let marked = |one: &&str| one.split_whitespace().next_back() == Some(mark);
-    let kept = text.lines().filter(|one| !marked(one));
-    let lines = kept.chain(line);
-    lines.flat_map(|line| [line, "\n"]).collect()
 }
 
 #[cfg(test)]

@@ -9,11 +9,15 @@ mod support;
 use serde_json::Value;
 use support::*;
 
+/// The boot medium has keys of its own, which are copied over those of `/usbkey` at every boot.
+const OPERATOR: &str = "echo 'ssh-ed25519 AAAA operator' > $(sdc-usbkey mount)/config.inc/root.authorized_keys && sdc-usbkey unmount";
+
 const REFUSED: &str = "/var/log/triton-sync-refused.log";
 
 /// A datacenter whose headnodes know each other by nothing but the keys of their syncs.
 fn trusting() -> Scene {
     let scene = up();
+    scene.ok("headnode0", OPERATOR);
     let hosts = ["headnode0", "headnode1", "headnode2"];
     let offers: String = hosts
         .map(|host| scene.ok(host, "triton-sync-data trust show"))
@@ -47,6 +51,7 @@ fn trust_is_enough_to_sync_and_for_nothing_else_and_outlives_the_boots_of_both_e
         scene.lab.boot_host(host).unwrap();
     }
     scene.ok("headnode0", "! test -e /root/.ssh/id_ed25519");
+    scene.ok("headnode0", "grep -q operator /root/.ssh/authorized_keys");
     // Some APIs are on their way up with headnode0, so the records may be old ones; the datasets are not.
     let again = scene.run("headnode1", "triton-sync-data -j --from headnode0");
     let results = lines(&out(&again));

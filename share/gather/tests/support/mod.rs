@@ -2,9 +2,12 @@
 // If a copy of the MPL was not distributed with this file, You can obtain one at https://mozilla.org/MPL/2.0/.
 //! Facts to merge: a small datacenter of two headnodes, told by each source in its own way.
 
+// Not every test file needs all of it.
+#![allow(dead_code)]
+
 use std::collections::BTreeMap;
 
-use documents::inventory::holder_of_reserved;
+use documents::inventory::{Inventory, holder_of_reserved};
 use documents::restore_data::{GenerationDc, Part};
 use documents::{Digest, SecretRef, Timestamp, Uuid};
 use gather::facts::{ConfigFacts, Heard, Kept, KeptFile, Machine, NapiFacts, RawFacts, SapiFacts};
@@ -217,4 +220,57 @@ pub fn facts() -> RawFacts {
     raw.answers = BTreeMap::from([(HEADNODE1, true)]);
     raw.snapshots = Some(Default::default());
     raw
+}
+
+/// Everything answers: the peaceful case.
+pub fn peace() -> RawFacts {
+    let mut raw = facts();
+    raw.sapi = Some(sapi(vec![
+        sapi_instance(IMGAPI, "imgapi"),
+        sapi_instance(SAPI, "sapi"),
+    ]));
+    raw.vmapi = Some(vmapi(vec![
+        vm(IMGAPI, "imgapi", HEADNODE0, "running"),
+        vm(SAPI, "sapi", HEADNODE1, "running"),
+        customer(1, HEADNODE0, "running"),
+        customer(2, HEADNODE0, "stopped"),
+    ]));
+    raw.napi = Some(napi(vec![]));
+    raw.cnapi = Some(cnapi());
+    raw.machines = vec![
+        machine(
+            HEADNODE0,
+            "headnode0",
+            Some(vec![vm(IMGAPI, "imgapi", HEADNODE0, "running")]),
+        ),
+        machine(
+            HEADNODE1,
+            "headnode1",
+            Some(vec![vm(SAPI, "sapi", HEADNODE1, "running")]),
+        ),
+    ];
+    raw.answers.insert(HEADNODE0, true);
+    raw.kept = vec![kept(
+        9,
+        vec![vm(IMGAPI, "imgapi", HEADNODE0, "running")],
+        vec![sapi_instance(IMGAPI, "imgapi"), sapi_instance(SAPI, "sapi")],
+    )];
+    raw
+}
+
+/// Headnode0 is gone, and with it SAPI and VMAPI.
+pub fn headnode0_dead() -> RawFacts {
+    let mut raw = peace();
+    raw.sapi = None;
+    raw.vmapi = None;
+    raw.machines.remove(0);
+    raw.answers.insert(HEADNODE0, false);
+    raw
+}
+
+pub fn warned(inventory: &Inventory, of: &str) -> bool {
+    inventory
+        .warnings
+        .iter()
+        .any(|warning| warning.contains(of))
 }

@@ -119,6 +119,7 @@ pub fn plan_restore(
             members::retire(&world, &selection, &mut plan);
         }
         true_up::all(&world, &selection, &mut plan);
+        notices::zones_out_of_reach(&world, &mut plan);
         notices::dead_headnodes(&world, options.reuse_addresses, &mut plan);
     }
     plan.refusals.retain(|refusal| {

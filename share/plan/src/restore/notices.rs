@@ -5,8 +5,9 @@
 use std::net::IpAddr;
 
 use contract::row::{Restore, Row};
-use documents::Plan;
+use documents::inventory::Instance;
 use documents::plan::{Level, Notice};
+use documents::{Plan, Uuid};
 
 use super::addresses::Addresses;
 use super::facts::{World, is_admin};
@@ -64,6 +65,33 @@ pub fn left_alone(world: &World<'_>, selection: &Selection<'_>, plan: &mut Plan)
             "dc",
             "nothing is there to restore".to_owned(),
         );
+    }
+}
+
+/// Core zones that run on where no step of the plan reaches: on compute nodes, and on headnodes that did not answer.
+pub fn zones_out_of_reach(world: &World<'_>, plan: &mut Plan) {
+    let resolvers = world.resolvers();
+    if resolvers.is_empty() || world.lost_resolvers().is_empty() {
+        return;
+    }
+    let reached: Vec<Uuid> = world.headnodes().iter().map(|one| one.uuid).collect();
+    let runs_on = |zone: &&Instance| {
+        let is_gone = matches!(zone.state.as_deref(), Some("destroyed" | "failed"));
+        let server = zone.server.filter(|server| !world.is_lost(Some(*server)));
+        !is_gone && server.is_some_and(|server| !reached.contains(&server))
+    };
+    let resolvers: Vec<String> = resolvers.iter().map(|ip| format!("\"{ip}\"")).collect();
+    for zone in world.inventory.instances.iter().filter(runs_on) {
+        let server = zone.server.map(|server| world.hostname(server));
+        let text = format!(
+            "{} on {} asks the binder that is gone first, name by name, until it is told; there, as root: \
+             echo '{{\"resolvers\": [{}]}}' | vmadm update {}",
+            zone.alias.clone().unwrap_or_else(|| zone.uuid.to_string()),
+            server.unwrap_or_default(),
+            resolvers.join(", "),
+            zone.uuid
+        );
+        notice(plan, Level::Warn, &zone.service, text);
     }
 }
 

@@ -17,7 +17,7 @@ use crate::results::{DatasetResult, Importance, Outcome};
 use crate::round::Round;
 use crate::snapshots::{self, Base, Copy, Snapshot};
 use crate::store::Store;
-use crate::transport::{Pool, Send, Source, Stream};
+use crate::transport::{Kept, Pool, Send, Source, Stream};
 
 /// A dataset that is to be synced.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,10 +73,12 @@ impl Way {
 }
 
 impl Datasets<'_> {
-    /// Syncs all of `wanted`; a failure is told of and the rest goes on. Returns also the copies here that are of nothing wanted.
+    /// Syncs all of `wanted`; a failure is told of and the rest goes on. `kept` is what is here, where somebody has looked
+    /// already. Returns also the copies here that are of nothing wanted.
     pub fn sync(
         &self,
         mut wanted: Vec<Wanted>,
+        kept: Option<Kept>,
         each: &mut dyn FnMut(&DatasetResult),
     ) -> Result<(Vec<DatasetResult>, Vec<Copy>), SyncError> {
         // Of what matters alike, what has waited longest goes first.
@@ -85,11 +87,14 @@ impl Datasets<'_> {
             let newest = points.ok().and_then(|of| Some(of.points.last()?.as_of));
             (one.importance, newest, one.service.clone(), one.vm)
         });
+        let kept = match kept {
+            Some(kept) => Some(kept),
+            None => self.pool.copies(self.source.server())?,
+        };
         if wanted.is_empty() {
-            let kept = self.pool.copies(self.source.server())?;
             return Ok((Vec::new(), kept.unwrap_or_default().copies));
         }
-        let mut seen = self.look(&wanted)?;
+        let mut seen = self.look(&wanted, kept)?;
         let mut round = Round::new(self, each);
         let ordered = &wanted;
         for (at, wanted) in ordered.iter().enumerate() {

@@ -30,6 +30,12 @@ pub fn needed(zones: &[Value], manifests: &[Value]) -> Vec<Value> {
     needed
 }
 
+/// Whether all of `needed` are among these.
+pub fn are_there(needed: &[Value], here: &[Uuid]) -> bool {
+    let mut needed = needed.iter().filter_map(|manifest| uuid(&manifest["uuid"]));
+    needed.all(|image| here.contains(&image))
+}
+
 /// Installs those of `needed` that are missing here. One that fails is told of, and the rest goes on.
 pub fn install(pool: &dyn Pool, needed: &[Value]) -> Result<Vec<ImageResult>, SyncError> {
     let mut here: BTreeSet<Uuid> = pool.images()?.into_iter().collect();

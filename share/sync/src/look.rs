@@ -12,7 +12,7 @@ use crate::datasets::{Datasets, Wanted};
 use crate::error::SyncError;
 use crate::names;
 use crate::snapshots::{self, Base, Copy, Snapshot};
-use crate::transport::Since;
+use crate::transport::{Kept, Since};
 
 /// By the source's name of the dataset, but for `copies`.
 pub struct Seen {
@@ -67,13 +67,13 @@ impl Seen {
 }
 
 impl Datasets<'_> {
-    /// Looks at both ends, and takes the snapshots that the round will send.
-    pub(crate) fn look(&self, wanted: &[Wanted]) -> Result<Seen, SyncError> {
+    /// Looks at both ends, and takes the snapshots that the round will send. `kept` is none where nothing was ever received.
+    pub(crate) fn look(&self, wanted: &[Wanted], kept: Option<Kept>) -> Result<Seen, SyncError> {
         let mut seen = Seen::nothing((self.now)());
-        let server = self.source.server();
-        let kept = match self.pool.copies(server)? {
+        let kept = match kept {
             Some(kept) => kept,
             None => {
+                let server = self.source.server();
                 self.pool.prepare(server)?;
                 self.pool.copies(server)?.unwrap_or_default()
             }

@@ -22,7 +22,7 @@ use crate::records::{self, Asked};
 use crate::results::{DatasetResult, Outcome, SUMMARY_KIND, SourceSummary};
 use crate::run::{Line, Services};
 use crate::store::{Store, WholeGeneration};
-use crate::transport::{Pool, Source};
+use crate::transport::{Kept, Pool, Source};
 
 /// What all sources of a run have in common.
 pub struct Pull<'a> {
@@ -43,6 +43,14 @@ pub struct Pull<'a> {
     pub installing: Mutex<()>,
     /// Seconds for which the copies of a zone that is gone are kept.
     pub keep_vanished: i64,
+}
+
+/// What is here already, as it was looked at while the source was still being reached.
+#[derive(Debug, Default)]
+pub struct Here {
+    images: Vec<Uuid>,
+    /// The copies of the source's datasets, where it was known which server it is.
+    kept: Option<Kept>,
 }
 
 /// An empty account of a source, to be filled in.
@@ -66,17 +74,28 @@ pub fn summary(hostname: &str, server: Uuid) -> SourceSummary {
 }
 
 impl Pull<'_> {
+    /// What can't be looked at now is looked at when it is needed, and fails there.
+    pub fn here(&self, server: Option<Uuid>) -> Here {
+        let images = match server == Some(self.target) {
+            true => Vec::new(),
+            false => self.pool.images().unwrap_or_default(),
+        };
+        let kept = server.and_then(|server| self.pool.copies(server).ok()?);
+        Here { images, kept }
+    }
+
     /// Pulls all that `source` has. What fails is in the summary; nothing of it stops the other sources. The core zones are
     /// returned too, none where they could not be had.
     pub fn from(
         &self,
         source: &dyn Source,
+        here: Here,
         each: &mut dyn FnMut(Line<'_>),
     ) -> (SourceSummary, Option<Vec<Value>>) {
         let start = Instant::now();
         let mut summary = summary(source.hostname(), source.server());
         let mut zones = None;
-        if let Err(error) = self.all(source, &mut summary, &mut zones, each) {
+        if let Err(error) = self.all(source, here, &mut summary, &mut zones, each) {
             summary.why = Some(error.to_string());
         }
         summary.seconds = start.elapsed().as_secs_f64();
@@ -87,6 +106,7 @@ impl Pull<'_> {
     fn all(
         &self,
         source: &dyn Source,
+        mut here: Here,
         summary: &mut SourceSummary,
         seen: &mut Option<Vec<Value>>,
         each: &mut dyn FnMut(Line<'_>),
@@ -97,12 +117,14 @@ impl Pull<'_> {
         let zones = &*seen.insert(zones);
         let needed = images::needed(zones, &source.images()?);
         self.records(source, zones, &needed, summary)?;
-        if source.server() != self.target {
+        if source.server() != self.target && !images::are_there(&needed, &here.images) {
             let _alone = self
                 .installing
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner);
             summary.images = images::install(self.pool, &needed)?;
+            // They took room.
+            here.kept = None;
         }
         let datasets = Datasets {
             source,
@@ -115,7 +137,8 @@ impl Pull<'_> {
             now: &Timestamp::now,
         };
         let wanted = wanted(zones, self.services);
-        let (results, others) = datasets.sync(wanted, &mut |result| each(Line::Dataset(result)))?;
+        let (results, others) =
+            datasets.sync(wanted, here.kept, &mut |result| each(Line::Dataset(result)))?;
         count(&results, summary);
         let present: BTreeSet<Uuid> = zones.iter().filter_map(uuid_of).collect();
         summary.removed = datasets.remove_vanished(&others, &present, self.keep_vanished);

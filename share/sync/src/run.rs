@@ -150,8 +150,14 @@ impl Sync {
         each: &Each<'_, '_>,
     ) -> Pulled {
         info!(from = %headnode.hostname, "pulling");
-        let pulled = match self.source(headnode, this) {
-            Ok(source) => pull.from(&*source, &mut |line| tell(each, line)),
+        // A connection takes its time, in which this headnode can look at itself.
+        let (source, here) = thread::scope(|scope| {
+            let here = scope.spawn(|| pull.here(headnode.uuid));
+            let source = self.source(headnode, this);
+            (source, here.join().unwrap_or_default())
+        });
+        let pulled = match source {
+            Ok(source) => pull.from(&*source, here, &mut |line| tell(each, line)),
             Err(error) => {
                 let server = headnode.uuid.unwrap_or_default();
                 let mut summary = pull::summary(&headnode.hostname, server);

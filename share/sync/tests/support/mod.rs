@@ -138,7 +138,7 @@ impl World {
                 importance: *importance,
             })
             .collect();
-        datasets.sync(wanted, &mut |_| ()).unwrap().0
+        datasets.sync(wanted, None, &mut |_| ()).unwrap().0
     }
 
     pub fn copy_of(&self, vm: Uuid) -> Copy {

@@ -21,6 +21,9 @@ Examples:
   Put what changed there on this headnode's own medium; what is replaced is kept beside it:
     triton-usbkey-image write cn2.img --plan
     triton-usbkey-image write cn2.img
+  Are the other headnodes' media and /usbkey like this one's, and make one so:
+    triton-usbkey-image status
+    triton-usbkey-image sync headnode1
   What is in it, without mounting anything:
     triton-usbkey-image manifest cn2.img | jq -r .path";
 
@@ -39,9 +42,14 @@ pub struct Arguments {
 pub enum Command {
     /// List a medium's files as JSON lines: path, size, mode, SHA-256
     Manifest {
-        /// Folder, disk image, archive or manifest; `-` is one of the last three on standard input
+        /// Folder, disk image, archive or manifest; `-` is one of the last three on standard input [default: this
+        /// headnode's own medium]
         #[arg(value_name = "MEDIUM")]
-        medium: PathBuf,
+        medium: Option<PathBuf>,
+
+        /// Only what all headnodes should have alike
+        #[arg(long)]
+        shared: bool,
     },
     /// Show how two media differ; exit 1 if they do
     Diff(Diff),
@@ -49,6 +57,10 @@ pub enum Command {
     Build(Box<Build>),
     /// Put a medium's files on this headnode's own, and into /usbkey
     Write(Write),
+    /// Tell which headnodes' media and /usbkey are not like this one's; exit 1 if one is not, or did not answer
+    Status(Status),
+    /// Bring other headnodes' media and /usbkey in line with this one's
+    Sync(Sync),
     /// Write a new headnode's config, made of the datacenter's
     Config(Config),
 }
@@ -123,18 +135,69 @@ pub struct Build {
 
 #[derive(Debug, Args)]
 pub struct Write {
-    /// Folder or disk image that has the files
+    /// Folder, disk image or archive that has the files; `-` is an archive on standard input
     pub source: PathBuf,
 
     /// A mounted key or boot dataset [default: this headnode's, and then /usbkey too]
     #[arg(long, value_name = "FOLDER")]
     pub to: Option<PathBuf>,
 
+    /// Into /usbkey alone, and not on the medium
+    #[arg(long, conflicts_with = "to")]
+    pub copy: bool,
+
     /// Print what would be written, and write nothing
     #[arg(long)]
     pub plan: bool,
 
     /// Do not ask before writing
+    #[arg(long)]
+    pub yes: bool,
+}
+
+/// Which headnodes, and how they are reached.
+#[derive(Debug, Args)]
+pub struct Peers {
+    /// Read the inventory from this file instead of taking one; `-` is standard input
+    #[arg(short = 'i', long = "inventory", value_name = "FILE")]
+    pub inventory: Option<String>,
+
+    /// Private key to log in to the other headnodes with [default: your agent's]
+    #[arg(long, value_name = "FILE")]
+    pub identity: Option<PathBuf>,
+
+    /// Pinned host keys of the other headnodes
+    #[arg(long, value_name = "FILE")]
+    pub known_hosts: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct Status {
+    /// Headnodes to compare with this one, by hostname or UUID [default: all]
+    #[arg(value_name = "HEADNODE")]
+    pub headnodes: Vec<String>,
+
+    #[command(flatten)]
+    pub peers: Peers,
+
+    #[command(flatten)]
+    pub table: TableFlags,
+}
+
+#[derive(Debug, Args)]
+pub struct Sync {
+    /// Headnodes to bring in line, by hostname or UUID
+    #[arg(value_name = "HEADNODE", required = true)]
+    pub headnodes: Vec<String>,
+
+    #[command(flatten)]
+    pub peers: Peers,
+
+    /// Print what would be sent, and send nothing
+    #[arg(long)]
+    pub plan: bool,
+
+    /// Do not ask before sending
     #[arg(long)]
     pub yes: bool,
 }

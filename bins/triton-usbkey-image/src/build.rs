@@ -19,7 +19,7 @@ const INSTALLER: &str = "usbkey/extra/sdcadm/sdcadm.sh";
 
 pub fn run(common: &Common, build: &Build) -> Result<Exit, Failure> {
     check(build)?;
-    let key = medium::tree(&build.key)?;
+    let (key, _unpacked) = medium::tree(&build.key, common)?;
     let set = secondary(&key, &choice(common, build)?).map_err(failure)?;
     match &build.output {
         Some(path) => {

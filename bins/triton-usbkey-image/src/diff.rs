@@ -27,7 +27,10 @@ pub fn run(diff: &Diff) -> Result<Exit, Failure> {
     if diff.a == stdin && diff.b == stdin {
         return Err(Failure::bad("only one of the two can be standard input"));
     }
-    let (a, b) = (medium::manifest(&diff.a)?, medium::manifest(&diff.b)?);
+    let (a, b) = (
+        medium::manifest(&diff.a, false)?,
+        medium::manifest(&diff.b, false)?,
+    );
     let differences = usbkey::diff(&a, &b, diff.modes);
     let same = differences.is_empty();
     let mut table = Table::new(COLUMNS);

@@ -8,6 +8,9 @@ mod config;
 mod diff;
 mod file;
 mod medium;
+mod peers;
+mod status;
+mod sync;
 mod write;
 
 use std::process::ExitCode;
@@ -23,14 +26,19 @@ fn main() -> ExitCode {
 fn run(arguments: Arguments) -> Result<Exit, Failure> {
     let common = &arguments.common;
     match arguments.command {
-        Command::Manifest { medium } => {
-            let manifest = medium::manifest(&medium)?;
+        Command::Manifest { medium, shared } => {
+            let manifest = match &medium {
+                Some(medium) => medium::manifest(medium, shared)?,
+                None => medium::own_manifest(common, shared)?,
+            };
             manifest.write(&mut std::io::stdout().lock())?;
             Ok(Exit::Done)
         }
         Command::Diff(diff) => diff::run(&diff),
         Command::Build(build) => build::run(common, &build),
         Command::Write(write) => write::run(common, &write),
+        Command::Status(status) => status::run(common, &status),
+        Command::Sync(sync) => sync::run(common, &sync),
         Command::Config(config) => config::run(common, &config),
     }
 }

@@ -7,8 +7,11 @@ use std::io::{self, BufRead, BufReader, Cursor, IsTerminal, Read, Seek, SeekFrom
 use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 
-use cli::Failure;
-use usbkey::{Error, Manifest, Tree, manifest_of_tgz};
+use cli::{Common, Failure};
+use platform::Host;
+use platform::usbkey::with_medium;
+use tempfile::TempDir;
+use usbkey::{Error, Manifest, Tree, manifest_of_tgz, part_of, unpack_tgz};
 
 use crate::failure;
 
@@ -27,15 +30,45 @@ fn kind(start: &[u8]) -> Kind {
     }
 }
 
-/// The manifest of a medium; `-` is one on standard input.
-pub fn manifest(medium: &Path) -> Result<Manifest, Failure> {
+/// The manifest of this headnode's own medium, mounted for as long as it takes.
+pub fn own_manifest(common: &Common, shared: bool) -> Result<Manifest, Failure> {
+    let host = Host::local(&common.root);
+    let read = with_medium(&host, |mounted| Ok(manifest(&host.path(mounted), shared)));
+    read.map_err(Failure::failed)?
+}
+
+/// The manifest of a medium; `-` is one on standard input. Of a folder, only those files are read that it is to have.
+pub fn manifest(medium: &Path, shared: bool) -> Result<Manifest, Failure> {
+    let manifest = match medium.is_dir() {
+        true => of_folder(medium, shared)?,
+        false => of_file(medium)?,
+    };
+    match shared {
+        true => Ok(manifest.only(|path| part_of(path).is_some())),
+        false => Ok(manifest),
+    }
+}
+
+fn of_folder(folder: &Path, shared: bool) -> Result<Manifest, Failure> {
+    let tree = Tree::of_folder(folder).map_err(failure)?;
+    // A folder without a file is a key that is not mounted, far more often than an empty one.
+    if tree.is_empty() {
+        return Err(Failure::bad(format!(
+            "{} has no file in it; is the key mounted?",
+            folder.display()
+        )));
+    }
+    let tree = match shared {
+        true => usbkey::shared(&tree),
+        false => tree,
+    };
+    Manifest::of_tree(&tree).map_err(failure)
+}
+
+fn of_file(medium: &Path) -> Result<Manifest, Failure> {
     let name = medium.display().to_string();
     if medium == Path::new("-") {
         return of_stdin();
-    }
-    if medium.is_dir() {
-        let tree = Tree::of_folder(medium).map_err(failure)?;
-        return not_empty(Manifest::of_tree(&tree).map_err(failure)?, &name);
     }
     let unread = |error| Failure::bad(format!("can't read {name}: {error}"));
     let mut reader = BufReader::new(File::open(medium).map_err(unread)?);
@@ -47,27 +80,49 @@ pub fn manifest(medium: &Path) -> Result<Manifest, Failure> {
     .map_err(failure)
 }
 
-/// The files of a medium, to be copied: a manifest or an archive has none that could be.
-pub fn tree(medium: &Path) -> Result<Tree, Failure> {
-    let read = match fs::metadata(medium) {
-        Err(error) => {
-            let name = medium.display();
-            return Err(Failure::bad(format!("can't read {name}: {error}")));
-        }
-        Ok(about) if about.is_dir() => Tree::of_folder(medium),
-        Ok(_) => Tree::of_image(medium),
-    };
-    read.map_err(failure)
+/// The files of a medium, to be copied, and the folder that an archive was unpacked into: it goes with the last use of them. A
+/// manifest has none that could be copied.
+pub fn tree(medium: &Path, common: &Common) -> Result<(Tree, Option<TempDir>), Failure> {
+    let name = medium.display().to_string();
+    if medium == Path::new("-") {
+        return unpacked(io::stdin().lock(), "standard input", common);
+    }
+    let unread = |error| Failure::bad(format!("can't read {name}: {error}"));
+    let about = fs::metadata(medium).map_err(unread)?;
+    if about.is_dir() {
+        return Ok((Tree::of_folder(medium).map_err(failure)?, None));
+    }
+    let mut reader = BufReader::new(File::open(medium).map_err(unread)?);
+    match kind(reader.fill_buf().map_err(unread)?) {
+        Kind::Archive => unpacked(reader, &name, common),
+        Kind::Manifest => Err(Failure::bad(format!(
+            "{name} is a manifest: it names files, and has none of them"
+        ))),
+        Kind::Image => Ok((Tree::of_image(medium).map_err(failure)?, None)),
+    }
 }
 
-/// A folder without a file is a key that is not mounted, far more often than an empty one.
-fn not_empty(manifest: Manifest, name: &str) -> Result<Manifest, Failure> {
-    if manifest.entries().next().is_none() {
-        return Err(Failure::bad(format!(
-            "{name} has no file in it; is the key mounted?"
-        )));
-    }
-    Ok(manifest)
+/// An archive is unpacked first: one that was cut short must not be half written to a medium.
+fn unpacked(
+    reader: impl Read,
+    name: &str,
+    common: &Common,
+) -> Result<(Tree, Option<TempDir>), Failure> {
+    let below = common.root.join("var/tmp");
+    let folder = tempfile::Builder::new()
+        .prefix(".triton-usbkey-image-")
+        .tempdir_in(&below)
+        .map_err(|error| {
+            let below = below.display();
+            Failure::failed(format!(
+                "can't make a folder in {below} to unpack {name} in: {error}"
+            ))
+        })?;
+    unpack_tgz(reader, name, folder.path()).map_err(failure)?;
+    Ok((
+        Tree::of_folder(folder.path()).map_err(failure)?,
+        Some(folder),
+    ))
 }
 
 fn of_stdin() -> Result<Manifest, Failure> {

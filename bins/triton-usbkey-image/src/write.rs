@@ -9,63 +9,73 @@ use documents::Timestamp;
 use platform::usbkey::{parse_config, with_medium};
 use platform::{Host, sysinfo};
 use serde_json::json;
-use usbkey::{Report, Tree, put, put_copy, would_write};
+use usbkey::{Place, Tree, put, would_put};
 
 use crate::arguments::Write;
+use crate::peers::{COPY, datacenter_of};
 use crate::{failure, medium};
 
+/// Where files are to be put: in this order.
+type Places<'a> = [(Place, &'a Path)];
+
 pub fn run(common: &Common, write: &Write) -> Result<Exit, Failure> {
-    let tree = medium::tree(&write.source)?;
+    let (tree, _unpacked) = medium::tree(&write.source, common)?;
     if tree.is_empty() {
         let source = write.source.display();
         return Err(Failure::bad(format!("{source} has no file in it")));
     }
-    let stamp = Timestamp::now().compact();
     if let Some(folder) = &write.to {
-        return onto(write, &tree, folder, |tree, folder| {
-            put(tree, folder, &stamp)
-        });
+        return onto(write, &tree, &[(Place::Medium, folder)]);
     }
     let host = Host::local(&common.root);
     is_of_this_machine(&tree, &host)?;
+    let copy = host.path(COPY);
+    if write.copy {
+        return onto(write, &tree, &[(Place::Copy, &copy)]);
+    }
     let done = with_medium(&host, |mounted| {
-        Ok(onto(write, &tree, &host.path(mounted), |tree, folder| {
-            put(tree, folder, &stamp)
-        }))
+        let mounted = host.path(mounted);
+        let places = [(Place::Medium, mounted.as_path()), (Place::Copy, &copy)];
+        Ok(is_of_this_datacenter(&mounted, &copy).and_then(|()| onto(write, &tree, &places)))
     });
-    done.map_err(Failure::failed)??;
-    let copy = host.path("/usbkey");
-    onto(write, &tree, &copy, |tree, folder| {
-        put_copy(tree, folder, &stamp)
-    })
+    done.map_err(Failure::failed)?
 }
 
-fn onto(
-    write: &Write,
-    tree: &Tree,
-    folder: &Path,
-    put: impl FnOnce(&Tree, &Path) -> Result<Report, usbkey::Error>,
-) -> Result<Exit, Failure> {
-    let changes = would_write(tree, folder).map_err(failure)?;
+/// Everything that speaks against it is found before anybody is asked, and asked is once.
+fn onto(write: &Write, tree: &Tree, places: &Places<'_>) -> Result<Exit, Failure> {
+    let mut question = String::new();
+    for (place, folder) in places {
+        let files = would_put(tree, *place, folder).map_err(failure)?;
+        if write.plan {
+            let plan = json!({
+                "kind": "triton.usbkey-write-preview/1", "medium": folder, "files": files,
+            });
+            output::json_line(&plan)?;
+        } else if !files.is_empty() {
+            question += &format!("{}: {} files\n", folder.display(), files.len());
+        }
+    }
     if write.plan {
-        let plan =
-            json!({"kind": "triton.usbkey-write-preview/1", "medium": folder, "files": changes});
-        output::json_line(&plan)?;
         return Ok(Exit::Done);
     }
-    if !changes.is_empty() {
-        let question = format!("write {} files to {}?", changes.len(), folder.display());
-        confirm::confirm(&question, write.yes)?;
+    if !question.is_empty() {
+        confirm::confirm(&format!("{question}write these?"), write.yes)?;
     }
-    let report = put(tree, folder).map_err(failure)?;
+    let stamp = Timestamp::now().compact();
+    for (place, folder) in places {
+        report(folder, &put(tree, *place, folder, &stamp).map_err(failure)?)?;
+    }
+    Ok(Exit::Done)
+}
+
+fn report(folder: &Path, report: &usbkey::Report) -> Result<(), Failure> {
     let mut document = json!({"kind": "triton.usbkey-write/1", "medium": folder});
     if let (Some(document), Ok(serde_json::Value::Object(report))) =
-        (document.as_object_mut(), serde_json::to_value(&report))
+        (document.as_object_mut(), serde_json::to_value(report))
     {
         document.extend(report);
     }
-    output::json_line(&document)?;
-    Ok(Exit::Done)
+    Ok(output::json_line(&document)?)
 }
 
 /// A medium made for another machine would make this one take its name and addresses at the next boot.
@@ -82,6 +92,18 @@ fn is_of_this_machine(tree: &Tree, host: &Host) -> Result<(), Failure> {
             "it is the medium of {name}, and this is {}: at the next boot this machine would take the other's name. To write it \
              to another machine's mounted key all the same, name that: --to FOLDER",
             here.hostname
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// A key that somebody left in this machine and that is of another datacenter must stay as it is.
+fn is_of_this_datacenter(medium: &Path, copy: &Path) -> Result<(), Failure> {
+    match (datacenter_of(medium)?, datacenter_of(copy)?) {
+        (Some(key), Some(here)) if key != here => Err(Failure::refused(format!(
+            "the key that is mounted is of datacenter {key}, and this headnode is of {here}; nothing was written. To write to that \
+             key all the same, name it: --to {}",
+            medium.display()
         ))),
         _ => Ok(()),
     }

@@ -79,6 +79,12 @@ impl Manifest {
         out.flush()
     }
 
+    /// What of it is at paths that are wanted.
+    pub fn only(mut self, wanted: impl Fn(&str) -> bool) -> Manifest {
+        self.0.retain(|_, entry| wanted(&entry.path));
+        self
+    }
+
     pub fn entries(&self) -> impl Iterator<Item = &Entry> {
         self.0.values()
     }

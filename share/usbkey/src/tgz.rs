@@ -3,7 +3,9 @@
 //! A key as a compressed tar: written so that the same files give the same bytes, and read back as a manifest.
 
 use std::collections::BTreeSet;
+use std::fs::{self, File, Permissions};
 use std::io::{self, Read, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use flate2::read::MultiGzDecoder;
@@ -72,6 +74,37 @@ fn header(kind: EntryType, size: u64, mode: u32, modified: i64) -> Header {
 /// What is in a compressed tar, without unpacking it anywhere.
 pub fn manifest_of_tgz(reader: impl Read, from: &str) -> Result<Manifest, Error> {
     let mut manifest = Manifest::default();
+    each_file(reader, from, |path, mode, content| {
+        let failed = |error| Error::file("read", format!("{path} in {from}"), error);
+        let (size, sha256) = digest(content).map_err(failed)?;
+        manifest.add(Entry {
+            path: path.to_owned(),
+            size,
+            mode: Some(format!("{mode:04o}")),
+            sha256,
+        })
+    })?;
+    Ok(manifest)
+}
+
+/// Unpacks the files of a compressed tar into a folder that was empty, and that nobody else may look into.
+pub fn unpack_tgz(reader: impl Read, from: &str, folder: &Path) -> Result<(), Error> {
+    each_file(reader, from, |path, mode, content| {
+        let to = folder.join(path);
+        let failed = |error| Error::file("unpack", &to, error);
+        fs::create_dir_all(to.parent().unwrap_or(folder)).map_err(failed)?;
+        let mut file = File::create_new(&to).map_err(failed)?;
+        io::copy(content, &mut file).map_err(failed)?;
+        fs::set_permissions(&to, Permissions::from_mode(mode)).map_err(failed)
+    })
+}
+
+/// Plain files by their plain paths; others are left out with a warning.
+fn each_file(
+    reader: impl Read,
+    from: &str,
+    mut what: impl FnMut(&str, u32, &mut dyn Read) -> Result<(), Error>,
+) -> Result<(), Error> {
     let failed = |error| Error::file("read the archive", from, error);
     let mut archive = tar::Archive::new(MultiGzDecoder::new(reader));
     for entry in archive.entries().map_err(failed)? {
@@ -87,16 +120,9 @@ pub fn manifest_of_tgz(reader: impl Read, from: &str) -> Result<Manifest, Error>
         }
         let path = plain(&entry.path().map_err(failed)?, from)?;
         let mode = entry.header().mode().map_err(failed)? & 0o7777;
-        let failed = |error| Error::file("read", format!("{path} in {from}"), error);
-        let (size, sha256) = digest(&mut entry).map_err(failed)?;
-        manifest.add(Entry {
-            path,
-            size,
-            mode: Some(format!("{mode:04o}")),
-            sha256,
-        })?;
+        what(&path, mode, &mut entry)?;
     }
-    Ok(manifest)
+    Ok(())
 }
 
 /// `./a/b` as `a/b`. A path that leads out of the archive is refused.
@@ -164,6 +190,25 @@ mod tests {
         )
         .unwrap();
         assert!(manifest_of_tgz(&whole[..whole.len() / 2], "x").is_err());
+    }
+
+    #[test]
+    fn an_archive_unpacks_to_the_tree_that_it_was_made_of() {
+        let mut tree = Tree::default();
+        tree.add("scripts/a.sh", Item::of_bytes(b"#!".to_vec(), 0o750, 0))
+            .unwrap();
+        let effort = Effort {
+            level: 1,
+            threads: 1,
+        };
+        let archive = write_tgz(&tree, Vec::new(), effort).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        unpack_tgz(&archive[..], "x", folder.path()).unwrap();
+        let unpacked = Manifest::of_tree(&Tree::of_folder(folder.path()).unwrap()).unwrap();
+        assert_eq!(
+            diff(&unpacked, &Manifest::of_tree(&tree).unwrap(), true),
+            []
+        );
     }
 
     #[test]

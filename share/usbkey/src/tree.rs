@@ -199,6 +199,12 @@ impl Tree {
         self.items.get(self.names.get(&folded(path))?)
     }
 
+    /// The file that FAT finds by this path, and what it is called.
+    pub fn find(&self, path: &str) -> Option<(&str, &Item)> {
+        let name = self.names.get(&folded(path))?;
+        Some((name, self.items.get(name)?))
+    }
+
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Item)> {
         self.items.iter().map(|(path, item)| (path.as_str(), item))
     }

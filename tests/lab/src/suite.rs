@@ -29,6 +29,9 @@ const WITHOUT_DATACENTER: [&str; 9] = [
     "platform_commands",
 ];
 
+/// Programs of others that check and read the disk images made here.
+const READERS_OF_IMAGES: [&str; 3] = ["sgdisk", "fsck.fat", "mcopy"];
+
 /// Runs them, the given arguments going to `cargo test`; returns the worst exit code.
 pub fn run(arguments: &[String]) -> Result<u8> {
     let install = stage::stage(false)?;
@@ -39,6 +42,12 @@ pub fn run(arguments: &[String]) -> Result<u8> {
     if let Err(why) = rig::testing::available() {
         eprintln!("lab: skipped: all tests on real ZFS and ssh. {why}");
     }
+    if let Some(missing) = missing(&READERS_OF_IMAGES) {
+        eprintln!(
+            "lab: skipped: what {missing} says of the disk images made here. It is not installed \
+             (Debian: apt-get install gdisk dosfstools mtools)."
+        );
+    }
     let test = |selection: &[&str]| cargo_test(selection, arguments, &install);
     match (datacenter, arguments) {
         (Ok(()), []) => beside_the_rig(|| test(&["--workspace", "--exclude", "rig"])),
@@ -48,6 +57,14 @@ pub fn run(arguments: &[String]) -> Result<u8> {
             Ok(others.max(test(&WITHOUT_DATACENTER)?))
         }
     }
+}
+
+/// The first of these programs that PATH doesn't have.
+fn missing(programs: &[&'static str]) -> Option<&'static str> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let found =
+        |program: &str| env::split_paths(&path).any(|folder| folder.join(program).is_file());
+    programs.iter().copied().find(|program| !found(program))
 }
 
 /// Tests that run at once, unless the caller says: those of a datacenter wait most of their time.
@@ -151,6 +168,12 @@ fn programs_in(messages: &str, package: &str) -> Vec<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_program_that_is_not_installed_is_named() {
+        assert_eq!(missing(&["sh", "no-such-program"]), Some("no-such-program"));
+        assert_eq!(missing(&["sh"]), None);
+    }
 
     #[test]
     fn the_programs_of_a_package_are_its_tests_and_nobody_elses() {

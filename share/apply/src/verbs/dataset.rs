@@ -88,7 +88,7 @@ impl Deed for DatasetAttach {
                 let fit = [("zoned", "on"), ("readonly", "off")];
                 return Ok(zfs::set(&host, &self.dataset, &fit)?);
             }
-            zfs::rename(&host, &self.dataset, parked)?;
+            zfs::rename_delegated(&host, &self.dataset, parked)?;
         }
         let kept = zfs::get(&host, parked, &CARRIED_OVER)?.unwrap_or_default();
         let own = kept
@@ -120,10 +120,10 @@ impl Deed for DatasetAttach {
                 self.dataset,
                 Timestamp::now().compact()
             );
-            zfs::rename(&host, &self.dataset, &aside)?;
+            zfs::rename_delegated(&host, &self.dataset, &aside)?;
             said = format!("renamed the clone aside to {aside}, ");
         }
-        zfs::rename(&host, parked, &self.dataset)?;
+        zfs::rename_delegated(&host, parked, &self.dataset)?;
         Ok(Undone::Back(format!("{said}put the empty dataset back")))
     }
 }

@@ -14,7 +14,9 @@ mod stream;
 
 pub(crate) use dataset::{Row, rows};
 
-pub use change::{clone, create, destroy_empty, inherit, mount, promote, rename, set, unmount};
+pub use change::{
+    clone, create, destroy_empty, inherit, mount, promote, rename, rename_delegated, set, unmount,
+};
 pub use dataset::{Dataset, Tree, dataset, list, parse_list, tree, with_snapshots};
 pub use name::{InvalidName, check_dataset, check_snapshot, split_snapshot};
 pub use property::{Property, get, parse_get};

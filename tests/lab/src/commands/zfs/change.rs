@@ -257,6 +257,12 @@ pub fn rename(lab: &Lab, host: &str, args: &[&str]) -> Outcome {
         snapshot.ok_or_else(|| no_dataset("open", from))?.name = new.to_owned();
         return Ok(String::new());
     }
+    // libzfs asks no kernel for that.
+    if properties::zoned(at, from) {
+        return Err(Refused::new(format!(
+            "cannot rename '{from}': dataset is used in a non-global zone"
+        )));
+    }
     if !at.datasets.contains_key(from) {
         return Err(no_dataset("open", from));
     }

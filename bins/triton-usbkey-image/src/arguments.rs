@@ -12,7 +12,7 @@ use cli::{Common, TableFlags};
 const EXAMPLES: &str = "\
 Examples:
   Is another headnode's key the same as this one's?
-    ssh headnode1 triton-usbkey-image manifest /mnt/usbkey | triton-usbkey-image diff /mnt/usbkey -
+    ssh 10.99.99.8 triton-usbkey-image manifest /mnt/usbkey | triton-usbkey-image diff /mnt/usbkey -
   The config of a compute node that becomes a headnode:
     triton-inventory | triton-usbkey-image config -i - --networking cn2.json -o cn2.config
   Its medium, as an archive for a mounted key or a boot dataset, and as a disk image:

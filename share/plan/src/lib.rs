@@ -8,6 +8,7 @@ pub mod derive;
 pub mod payload;
 pub mod reservation;
 pub mod restore;
+pub mod setup;
 
 pub use catalogue::{Catalogue, CatalogueError};
 pub use restore::{RestoreOptions, plan_restore};

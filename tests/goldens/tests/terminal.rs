@@ -53,6 +53,7 @@ fn every_tool_works_on_a_terminal_and_its_logs_are_plain_there() {
     for tool in tool::all() {
         let words: &[&str] = match tool.as_str() {
             "triton-hn-guard" => &["-vv", "-R", folder, "run"],
+            "triton-hn-setup" => &["-vv", "-R", folder, "check", "cn0"],
             "triton-plugin" => &["ls", "-vv"],
             "triton-usbkey-image" => &["-vv", "-R", folder, "manifest", folder],
             "triton-svc-restore" => &["-vv", "--lost", "headnode0", "--plan"],

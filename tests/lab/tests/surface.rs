@@ -17,6 +17,10 @@ use serde_json::{Value, json};
 /// Commands that no tool of the product called in the run below, and why they are there.
 const UNCALLED: &[(&str, &str)] = &[
     (
+        "bootparams",
+        "triton-hn-setup asks it how a server was booted; in this run none is to become a headnode",
+    ),
+    (
         "ssh-keygen",
         "triton-sync-data trust makes a key with it; in this run operators' keys do",
     ),

@@ -3,6 +3,7 @@
 //! SmartOS's commands, as far as the product uses them: they print what the facts say the real ones print, and change the one
 //! state model.
 
+mod bootparams;
 mod imgadm;
 mod sdc_usbkey;
 mod ssh_keygen;
@@ -18,7 +19,8 @@ use crate::call::Call;
 use crate::lab::Lab;
 
 /// Every command that a host has a stand-in of.
-pub const NAMES: [&str; 8] = [
+pub const NAMES: [&str; 9] = [
+    "bootparams",
     "imgadm",
     "sdc-usbkey",
     "ssh-keygen",
@@ -35,6 +37,7 @@ type Subcommand = (&'static str, fn(&Arc<Lab>, &mut Call, &[&str]) -> i32);
 /// Runs one call; returns its exit code.
 pub fn run(lab: &Arc<Lab>, call: &mut Call) -> i32 {
     match call.name.as_str() {
+        "bootparams" => bootparams::run(lab, call),
         "imgadm" => imgadm::run(lab, call),
         "sdc-usbkey" => sdc_usbkey::run(lab, call),
         "ssh-keygen" => ssh_keygen::run(lab, call),

@@ -18,6 +18,8 @@ pub const SUBCOMMANDS: [Subcommand; 3] =
 
 const MOUNTPOINT: &str = "/mnt/usbkey";
 
+const MARKER: &str = ".joyliveusb";
+
 pub fn run(lab: &Arc<Lab>, call: &mut Call) -> i32 {
     match super::dispatch(lab, call, &SUBCOMMANDS) {
         Some(code) => code,
@@ -32,10 +34,15 @@ fn places(lab: &Lab, call: &Call) -> (PathBuf, PathBuf) {
 
 fn mount(lab: &Arc<Lab>, call: &mut Call, _: &[&str]) -> i32 {
     let (key, mounted) = places(lab, call);
+    if !key.exists() {
+        return call.fail(1, "sdc-usbkey: error: no pcfs devices found");
+    }
+    // What is mounted and is no key is looked at as any other device.
+    if !key.join(MARKER).exists() {
+        let line = "sdc-usbkey: error: no suitable devices found for usbkey mount";
+        return call.fail(1, line);
+    }
     if key != mounted {
-        if !key.exists() {
-            return call.fail(1, "sdc-usbkey: error: no pcfs devices found");
-        }
         let moved = fs::create_dir_all(mounted.parent().unwrap_or(&mounted))
             .and_then(|()| fs::rename(&key, &mounted));
         if let Err(error) = moved {
@@ -65,12 +72,14 @@ fn status(lab: &Arc<Lab>, call: &mut Call, args: &[&str]) -> i32 {
         return call.fail(2, "sdc-usbkey: the lab knows only status -j");
     }
     let (key, at) = places(lab, call);
+    let marked = at.join(MARKER).exists();
     let text = if key == at {
         json!({
             "mountpoint": MOUNTPOINT, "device": "/dev/dsk/c1t0d0s2", "version": 2,
             "options": {"rw": true, "hidden": true, "foldcase": true, "clamptime": true, "noatime": true},
-            "steps": {"mounted": true, "options_ok": true, "marker_file": at.join(".joyliveusb").exists()},
-            "ok": true, "message": "mounted",
+            "steps": {"mounted": true, "options_ok": true, "marker_file": marked},
+            "ok": marked,
+            "message": if marked { "mounted" } else { "mounted, but marker file not found" },
         })
     } else {
         json!({

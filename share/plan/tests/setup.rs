@@ -1,0 +1,212 @@
+// This Source Code Form is subject to the terms of the Mozilla Public License, v. 2.0.
+// If a copy of the MPL was not distributed with this file, You can obtain one at https://mozilla.org/MPL/2.0/.
+//! What speaks against making a compute node a headnode: each guard, and each thing that nobody could tell.
+// Helpers of tests may panic as tests do.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use documents::inventory::Inventory;
+use documents::{Timestamp, read};
+use plan::setup::{Accepted, GUARDS, Medium, Prospect, Seen, Verdict, check, named};
+use serde_json::{Value, json};
+
+const AT: &str = "2026-11-24T00:00:00Z";
+const IMAGE: &str = "5a9bdc5b-0000-4000-8000-000000000001";
+
+fn uuid(number: u8) -> String {
+    format!("564dc3a8-27e1-4f60-9b55-{number:012}")
+}
+
+fn server(number: u8, headnode: bool) -> Value {
+    json!({
+        "uuid": uuid(number), "hostname": format!("server{number}"), "admin_ip": "10.99.99.7", "headnode": headnode, "setup": true,
+        "status": "running", "answers": null, "platform": null, "nic_tags": ["admin", "external"], "resolvers": null,
+        "learnt": {"from": "cnapi", "at": AT},
+    })
+}
+
+/// A headnode with a dhcpd, and a compute node, server2.
+fn facts() -> Value {
+    json!({
+        "kind": documents::inventory::KIND, "taken_at": AT, "taken_on": uuid(1),
+        "dc": {"name": "coal", "dns_domain": "joyent.us", "admin_owner": null, "sapi_app": null,
+               "learnt": {"from": "config", "at": AT}},
+        "sources": [{"name": "vmapi", "asked": "http://vmapi", "answered": true, "at": AT, "why": null}],
+        "services": [], "other_vms": [], "networks": [], "restore_points": [], "reserved": [], "zk_servers": [], "fences": [],
+        "warnings": [], "servers": [server(1, true), server(2, false)],
+        "images": [{"uuid": IMAGE, "name": "dhcpd", "version": "master-20260301T120000Z-g1234567", "origin": null,
+                    "server": uuid(1), "learnt": {"from": "imgadm", "at": AT}}],
+        "instances": [{
+            "uuid": uuid(101), "service": "dhcpd", "alias": "dhcpd0", "server": uuid(1), "image": IMAGE, "memory": 1024,
+            "state": "running", "delegate_dataset": false, "dns_domain": null, "payload": null, "sapi_record": null,
+            "in_sapi": true, "in_vmapi": true, "learnt": [],
+            "nics": [{"mac": "02:00:00:00:00:01", "ip": null, "nic_tag": "admin", "network": null, "primary": true,
+                      "interface": null}],
+        }],
+    })
+}
+
+fn seen() -> Seen {
+    Seen {
+        headnode: false,
+        setup: true,
+        platform: Some("20260313T002414Z".to_owned()),
+        memory: Some(65_536),
+        medium: Ok(Medium::Key),
+    }
+}
+
+fn inventory(facts: &Value) -> Inventory {
+    read::inventory(facts.to_string().as_bytes()).unwrap().0
+}
+
+/// Guards that do not say that server2 is fit, with their reasons.
+fn against(
+    facts: &Value,
+    seen: Result<Seen, String>,
+    accepted: Accepted,
+) -> Vec<(&'static str, Verdict, String)> {
+    let inventory = inventory(facts);
+    let servers = named(&inventory, &["server2".to_owned()]).unwrap();
+    let prospect = Prospect {
+        server: servers[0].uuid,
+        at: AT.parse::<Timestamp>().unwrap(),
+        seen,
+    };
+    let findings = check(&inventory, &servers, &[prospect], accepted);
+    assert_eq!(findings.len(), GUARDS.len());
+    let not_fit = findings
+        .into_iter()
+        .filter(|one| one.verdict != Verdict::Fit);
+    not_fit
+        .map(|one| (one.guard, one.verdict, one.why))
+        .collect()
+}
+
+#[test]
+fn nothing_speaks_against_a_set_up_compute_node_with_a_key() {
+    assert_eq!(against(&facts(), Ok(seen()), Accepted::default()), []);
+}
+
+#[test]
+fn each_guard_refuses_with_its_reason() {
+    type Change = fn(&mut Value, &mut Seen);
+    let cases: [(&str, &str, Change); 12] = [
+        (
+            "compute-node",
+            "CNAPI says that it is a headnode already",
+            |facts, _| {
+                facts["servers"][1]["headnode"] = json!(true);
+            },
+        ),
+        (
+            "compute-node",
+            "though CNAPI does not say so yet",
+            |_, seen| seen.headnode = true,
+        ),
+        ("set-up", "sdc-server setup it first", |facts, _| {
+            facts["servers"][1]["setup"] = json!(false)
+        }),
+        ("set-up", "its sysinfo does not", |_, seen| {
+            seen.setup = false
+        }),
+        ("headnodes", "there would be 5 headnodes", |facts, _| {
+            let servers = facts["servers"].as_array_mut().unwrap();
+            servers.extend([server(3, true), server(4, true), server(5, true)]);
+        }),
+        (
+            "other-vms",
+            "3 VMs of others are on it, 2 of them run",
+            |facts, _| {
+                facts["other_vms"] = json!([{"server": uuid(2), "count": 3, "running": 2, "learnt": {"from": "vmapi", "at": AT}}]);
+            },
+        ),
+        ("platform", "OS-6160", |_, seen| {
+            seen.platform = Some("20170817T000000Z".to_owned())
+        }),
+        ("booter", "dhcpd0 is of 20170901T000000Z", |facts, _| {
+            facts["images"][0]["version"] = json!("master-20170901T000000Z-g1");
+        }),
+        ("nic-tags", "have NICs on storage", |facts, _| {
+            facts["instances"][0]["nics"][0]["nic_tag"] = json!("storage");
+        }),
+        ("memory", "it has 512 MiB", |_, seen| {
+            seen.memory = Some(512)
+        }),
+        ("medium", "no Triton key", |_, seen| {
+            seen.medium = Err("no pcfs devices found".to_owned())
+        }),
+        ("medium", "no pcfs devices found", |_, seen| {
+            seen.medium = Err("no pcfs devices found".to_owned())
+        }),
+    ];
+    for (guard, why, change) in cases {
+        let (mut facts, mut seen) = (facts(), seen());
+        change(&mut facts, &mut seen);
+        let against = against(&facts, Ok(seen), Accepted::default());
+        let [(by, Verdict::Refused, said)] = &against[..] else {
+            panic!("{guard}: {against:?}");
+        };
+        assert!(*by == guard && said.contains(why), "{guard}: {said}");
+    }
+}
+
+#[test]
+fn what_nobody_could_tell_is_unknown_and_not_fit() {
+    let unreached = against(
+        &facts(),
+        Err("connection refused".to_owned()),
+        Accepted::default(),
+    );
+    assert!(unreached.len() >= 5, "{unreached:?}");
+    assert!(unreached.iter().all(|(_, verdict, why)| {
+        *verdict == Verdict::Unknown && why.contains("connection refused")
+    }));
+    let mut blind = facts();
+    blind["sources"][0]["answered"] = json!(false);
+    blind["images"] = json!([]);
+    blind["servers"][1]["nic_tags"] = Value::Null;
+    let guards: Vec<(&str, Verdict)> = against(&blind, Ok(seen()), Accepted::default())
+        .into_iter()
+        .map(|(guard, verdict, _)| (guard, verdict))
+        .collect();
+    let unknown = |guard| (guard, Verdict::Unknown);
+    assert_eq!(
+        guards,
+        [unknown("other-vms"), unknown("booter"), unknown("nic-tags")]
+    );
+}
+
+#[test]
+fn a_risk_that_is_taken_by_its_name_is_accepted_and_no_other() {
+    let mut facts = facts();
+    facts["other_vms"] = json!([{"server": uuid(2), "count": 1, "running": 1, "learnt": {"from": "vmapi", "at": AT}}]);
+    let accepted = Accepted {
+        other_vms: true,
+        ..Accepted::default()
+    };
+    let bare = Seen {
+        medium: Err("none".to_owned()),
+        ..seen()
+    };
+    let against = against(&facts, Ok(bare), accepted);
+    let told: Vec<(&str, Verdict)> = against
+        .iter()
+        .map(|(guard, verdict, _)| (*guard, *verdict))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("other-vms", Verdict::Accepted),
+            ("medium", Verdict::Refused)
+        ]
+    );
+}
+
+#[test]
+fn a_server_named_twice_is_one_and_one_that_nobody_knows_is_named() {
+    let inventory = inventory(&facts());
+    let twice = named(&inventory, &["server2".to_owned(), uuid(2)]).unwrap();
+    assert_eq!(twice.len(), 1);
+    let error = named(&inventory, &["server9".to_owned()]).unwrap_err();
+    assert!(error.contains("server9"), "{error}");
+}

@@ -44,10 +44,6 @@ const UNCALLED: &[(&str, &str)] = &[
         "zfs promote",
         "triton-sync-data branches with it from the copy of a zone whose restored dataset was promoted",
     ),
-    (
-        "zfs set",
-        "triton-apply finishes with it a swap of datasets that was killed half-way",
-    ),
 ];
 
 const MAKE: &str = "the recordings make their objects with it";

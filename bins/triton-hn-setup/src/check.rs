@@ -4,7 +4,6 @@
 
 use cli::{Column, Common, Exit, Failure, Table, input};
 use documents::inventory::Inventory;
-use documents::read;
 use plan::setup::{self, Verdict};
 use platform::Host;
 use serde_json::json;
@@ -50,11 +49,7 @@ pub fn run(common: &Common, check: &Check) -> Result<Exit, Failure> {
 /// The one given, or one taken now.
 fn inventory(common: &Common, check: &Check) -> Result<Inventory, Failure> {
     if let Some(from) = &check.inventory {
-        let (inventory, warnings) = read::inventory(&input::read(from)?)?;
-        warnings
-            .iter()
-            .for_each(|warning| eprintln!("triton-hn-setup: {warning}"));
-        return Ok(inventory);
+        return input::inventory(from);
     }
     let options = gather::Options {
         host: Host::local(&common.root),

@@ -8,7 +8,7 @@ use apply::{RefusalKind, Scope, World, WorldOptions};
 use cli::events::{self, EventPrinter};
 use cli::{Exit, Failure, confirm, input, install, notices, output, signals};
 use documents::event::Outcome;
-use documents::{Inventory, Plan, PowerOff, power, read};
+use documents::{Inventory, Plan, PowerOff, power};
 use plan::restore::accept;
 use plan::{PlanError, RestoreOptions};
 use platform::{Canceller, Host};
@@ -78,11 +78,7 @@ pub fn run(arguments: Arguments) -> Result<Exit, Failure> {
 /// The one given, or one taken now.
 fn inventory(arguments: &Arguments, canceller: &Canceller) -> Result<Inventory, Failure> {
     if let Some(from) = &arguments.inventory {
-        let (inventory, warnings) = read::inventory(&input::read(from)?)?;
-        warnings
-            .iter()
-            .for_each(|warning| eprintln!("triton-svc-restore: {warning}"));
-        return Ok(inventory);
+        return input::inventory(from);
     }
     let options = gather::Options {
         host: Host::local(&arguments.common.root).with_canceller(canceller.clone()),

@@ -6,7 +6,6 @@ use std::net::IpAddr;
 
 use cli::{Common, Exit, Failure, input, output};
 use documents::inventory::{Instance, Inventory};
-use documents::read;
 use usbkey::{Node, config_of};
 
 use crate::arguments::Config;
@@ -58,7 +57,7 @@ fn binders(config: &Config) -> Result<Vec<IpAddr>, Failure> {
     let Some(from) = &config.inventory else {
         return Ok(config.binders.clone());
     };
-    let (inventory, _) = read::inventory(&input::read(from)?)?;
+    let inventory = input::inventory(from)?;
     let live = live_binders(&inventory);
     match live.is_empty() {
         false => Ok(live),
@@ -94,6 +93,7 @@ fn live_binders(inventory: &Inventory) -> Vec<IpAddr> {
 
 #[cfg(test)]
 mod tests {
+    use documents::read;
     use serde_json::json;
 
     use super::*;

@@ -5,8 +5,8 @@
 use std::path::Path;
 
 use cli::{Common, Failure, input};
+use documents::Timestamp;
 use documents::inventory::{Inventory, Server};
-use documents::{Timestamp, read};
 use platform::{Command, Host, SshTarget};
 use sync::headnodes::Login;
 use usbkey::Manifest;
@@ -81,11 +81,7 @@ fn peer(server: &Server, flags: &Peers) -> Peer {
 /// The one given, or one taken now.
 fn inventory(common: &Common, flags: &Peers) -> Result<Inventory, Failure> {
     if let Some(from) = &flags.inventory {
-        let (inventory, warnings) = read::inventory(&input::read(from)?)?;
-        warnings
-            .iter()
-            .for_each(|warning| eprintln!("triton-usbkey-image: {warning}"));
-        return Ok(inventory);
+        return input::inventory(from);
     }
     let options = gather::Options {
         host: Host::local(&common.root),

@@ -5,6 +5,8 @@
 use std::io::{IsTerminal, Read};
 use std::path::Path;
 
+use documents::Inventory;
+
 use crate::exit::Failure;
 
 /// Reads `-i FILE`, or standard input for `-i -`.
@@ -17,6 +19,16 @@ pub fn read(from: &str) -> Result<Vec<u8>, Failure> {
 }
 
 /// Reads standard input to its end. A terminal there is a mistake, not a document.
+/// The inventory in a file, or on standard input; what is odd about it is said on standard error.
+pub fn inventory(from: &str) -> Result<Inventory, Failure> {
+    let (inventory, warnings) = documents::read::inventory(&read(from)?)?;
+    let name = if from == "-" { "standard input" } else { from };
+    for warning in warnings {
+        eprintln!("{name}: {warning}");
+    }
+    Ok(inventory)
+}
+
 pub fn stdin(wanted: &str) -> Result<Vec<u8>, Failure> {
     let mut input = std::io::stdin().lock();
     if input.is_terminal() {

@@ -177,7 +177,10 @@ pub fn service(
         }
         _ => {}
     }
-    if world.catalogue.fault(service).is_none() && lost.sapi_record.is_none() {
+    // Where SAPI's services are known, one that is not among them (assets) has no records to miss.
+    let has_records = world.inventory.services.is_empty() || world.sapi_service(service).is_some();
+    let misses_one = has_records && lost.sapi_record.is_none();
+    if world.catalogue.fault(service).is_none() && misses_one {
         let text = "restore data has no SAPI record of it: the new one gets no metadata of its own"
             .to_owned();
         notice(plan, Level::Warn, service, text);

@@ -89,6 +89,9 @@ impl Deed for DatasetAttach {
                 return Ok(zfs::set(&host, &self.dataset, &fit)?);
             }
             zfs::rename_delegated(&host, &self.dataset, parked)?;
+        } else if zfs::dataset(&host, parked)?.is_some() {
+            // An earlier run was killed over the renaming.
+            zfs::delegate(&host, parked)?;
         }
         let kept = zfs::get(&host, parked, &CARRIED_OVER)?.unwrap_or_default();
         let own = kept

@@ -41,14 +41,18 @@ pub fn rename(host: &Host, from: &str, to: &str) -> Result<(), Error> {
 }
 
 /// Gives a zone's delegated dataset another name. The global zone may rename none while it is zoned, so it is not for a moment, and
-/// `canmount` keeps a boot in that moment from mounting it here. One that a call was killed over is put right as well: afterwards
-/// it is as vmadm makes delegated datasets.
+/// `canmount` keeps a boot in that moment from mounting it here. Who was killed over it calls [`delegate`] with the name that it
+/// has got.
 pub fn rename_delegated(host: &Host, from: &str, to: &str) -> Result<(), Error> {
     set(host, from, &[("canmount", "noauto"), ("zoned", "off")])?;
     let renamed = rename(host, from, to);
-    let there = if renamed.is_ok() { to } else { from };
-    set(host, there, &[("zoned", "on"), ("canmount", "on")])?;
+    delegate(host, if renamed.is_ok() { to } else { from })?;
     renamed
+}
+
+/// Makes a dataset one as vmadm delegates to a zone.
+pub fn delegate(host: &Host, name: &str) -> Result<(), Error> {
+    set(host, name, &[("zoned", "on"), ("canmount", "on")])
 }
 
 /// Makes a clone the owner of the snapshots it was made from; what it was a clone of becomes a clone of it.

@@ -15,7 +15,8 @@ mod stream;
 pub(crate) use dataset::{Row, rows};
 
 pub use change::{
-    clone, create, destroy_empty, inherit, mount, promote, rename, rename_delegated, set, unmount,
+    clone, create, delegate, destroy_empty, inherit, mount, promote, rename, rename_delegated, set,
+    unmount,
 };
 pub use dataset::{Dataset, Tree, dataset, list, parse_list, tree, with_snapshots};
 pub use name::{InvalidName, check_dataset, check_snapshot, split_snapshot};

@@ -248,6 +248,11 @@ fn a_restore_point_takes_the_place_of_an_empty_dataset() {
     with_files(&world, "zones/kept", &[("redis/dump", "alarms")]);
     world.ok(HERE, &["zfs", "snapshot", "zones/kept@point"]);
 
+    world.run(HERE, &["zfs", "rename", &data, &parked]).refused(
+        1,
+        &format!("cannot rename '{data}': dataset is used in a non-global zone"),
+    );
+    world.ok(HERE, &["zfs", "set", "zoned=off", &data]);
     world.ok(HERE, &["zfs", "rename", &data, &parked]);
     world.ok(
         HERE,

@@ -190,6 +190,7 @@ fn a_host_without_the_nic_tag_refuses_the_zone() {
 fn a_zone_whose_dataset_is_missing_does_not_boot() {
     let world = world();
     let (uuid, data) = (zone("amonredis0").to_string(), data_of("amonredis0"));
+    world.ok(HERE, &["zfs", "set", "zoned=off", &data]);
     world.ok(HERE, &["zfs", "rename", &data, &format!("{data}-aside")]);
     world.run(HERE, &["vmadm", "start", &uuid]).refused(
         1,

@@ -1,13 +1,13 @@
 // This Source Code Form is subject to the terms of the Mozilla Public License, v. 2.0.
 // If a copy of the MPL was not distributed with this file, You can obtain one at https://mozilla.org/MPL/2.0/.
-//! What a server says of itself, over ssh: how it was booted, what it is, and what it could boot from. A key that is not mounted is
+//! What a server says of itself, over ssh: how it was booted, what it is, what it could boot from, and what its manatee tells. A key that is not mounted is
 //! mounted for as long as that takes.
 
 use documents::Timestamp;
 use documents::inventory::Server;
-use plan::setup::{Medium, Prospect, Seen};
+use plan::setup::{Medium, Prospect, Seen, Shard};
 use platform::usbkey::{status, with_medium};
-use platform::{Error, Host, SshTarget, bootparams, sysinfo, zfs};
+use platform::{Error, Host, SshTarget, bootparams, manatee, sysinfo, vmadm, zfs};
 
 use crate::arguments::Check;
 
@@ -48,7 +48,25 @@ fn seen(host: &Host) -> Result<Seen, Error> {
         platform: about.live_image,
         memory: about.mib_of_memory.and_then(|text| text.parse().ok()),
         medium,
+        shard: shard(host).map_err(|error| error.to_string()),
     })
+}
+
+/// What its manatee tells of the whole shard; of a zone that does not run nobody hangs, and its reboot takes nothing away.
+fn shard(host: &Host) -> Result<Option<Shard>, Error> {
+    let zones = vmadm::lookup(host, &["tags.smartdc_role=manatee", "state=running"])?;
+    let Some(zone) = zones.first().map(|zone| zone.uuid) else {
+        return Ok(None);
+    };
+    let told = manatee::shard(host, zone)?;
+    let role = told.role(zone).map(|role| role.to_string());
+    Ok(Some(Shard {
+        role: role.unwrap_or_else(|| "peer without a role".to_owned()),
+        peers: told.assigned().count(),
+        faults: told.faults(),
+        frozen: told.frozen,
+        one_node: told.one_node,
+    }))
 }
 
 fn key_or_pool(host: &Host) -> Result<Medium, String> {

@@ -6,7 +6,7 @@
 
 use documents::inventory::Inventory;
 use documents::{Timestamp, read};
-use plan::setup::{Accepted, GUARDS, Medium, Prospect, Seen, Verdict, check, named};
+use plan::setup::{Accepted, GUARDS, Medium, Prospect, Seen, Shard, Verdict, check, named};
 use serde_json::{Value, json};
 
 const AT: &str = "2026-11-24T00:00:00Z";
@@ -52,6 +52,17 @@ fn seen() -> Seen {
         platform: Some("20260313T002414Z".to_owned()),
         memory: Some(65_536),
         medium: Ok(Medium::Key),
+        shard: Ok(None),
+    }
+}
+
+fn shard() -> Shard {
+    Shard {
+        role: "sync".to_owned(),
+        peers: 3,
+        faults: Vec::new(),
+        frozen: None,
+        one_node: false,
     }
 }
 
@@ -90,7 +101,7 @@ fn nothing_speaks_against_a_set_up_compute_node_with_a_key() {
 #[test]
 fn each_guard_refuses_with_its_reason() {
     type Change = fn(&mut Value, &mut Seen);
-    let cases: [(&str, &str, Change); 12] = [
+    let cases: [(&str, &str, Change); 16] = [
         (
             "compute-node",
             "CNAPI says that it is a headnode already",
@@ -132,6 +143,50 @@ fn each_guard_refuses_with_its_reason() {
         ("memory", "it has 512 MiB", |_, seen| {
             seen.memory = Some(512)
         }),
+        (
+            "manatee",
+            "sdcadm post-setup ha-manatee first",
+            |_, seen| {
+                let alone = Shard {
+                    peers: 1,
+                    one_node: true,
+                    frozen: Some("alone".to_owned()),
+                    ..shard()
+                };
+                seen.shard = Ok(Some(alone));
+            },
+        ),
+        (
+            "manatee",
+            "is frozen, so that nobody takes over (upgrade)",
+            |_, seen| {
+                seen.shard = Ok(Some(Shard {
+                    frozen: Some("upgrade".to_owned()),
+                    ..shard()
+                }));
+            },
+        ),
+        (
+            "manatee",
+            "is not well: PostgreSQL of a peer is down",
+            |_, seen| {
+                let fault = "PostgreSQL of a peer is down".to_owned();
+                seen.shard = Ok(Some(Shard {
+                    faults: vec![fault],
+                    ..shard()
+                }));
+            },
+        ),
+        (
+            "manatee",
+            "the sync, and its shard has 2 peers",
+            |_, seen| {
+                seen.shard = Ok(Some(Shard {
+                    peers: 2,
+                    ..shard()
+                }));
+            },
+        ),
         ("medium", "no Triton key", |_, seen| {
             seen.medium = Err("no pcfs devices found".to_owned())
         }),
@@ -174,6 +229,24 @@ fn what_nobody_could_tell_is_unknown_and_not_fit() {
         guards,
         [unknown("other-vms"), unknown("booter"), unknown("nic-tags")]
     );
+}
+
+#[test]
+fn a_peer_of_a_shard_that_is_well_may_reboot_and_one_that_nobody_could_ask_is_unknown() {
+    let well = Seen {
+        shard: Ok(Some(shard())),
+        ..seen()
+    };
+    assert_eq!(against(&facts(), Ok(well), Accepted::default()), []);
+    let silent = Seen {
+        shard: Err("manatee-adm did not end within 60 s".to_owned()),
+        ..seen()
+    };
+    let against = against(&facts(), Ok(silent), Accepted::default());
+    let [("manatee", Verdict::Unknown, why)] = &against[..] else {
+        panic!("{against:?}");
+    };
+    assert!(why.contains("within 60 s"), "{why}");
 }
 
 #[test]

@@ -15,6 +15,7 @@ mod error;
 mod host;
 pub mod imgadm;
 mod lock;
+pub mod manatee;
 pub mod moray;
 pub mod oneachnode;
 pub mod resolv_conf;

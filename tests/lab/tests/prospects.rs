@@ -96,3 +96,26 @@ fn a_key_that_is_not_mounted_is_found_and_left_unmounted() {
         "{told:?}"
     );
 }
+
+#[test]
+fn the_server_of_a_manatee_reboots_only_while_three_peers_are_well() {
+    let scene = up();
+    let of_manatee = |told: &[String]| {
+        let mut rows = told.iter();
+        rows.find(|row| row.starts_with("headnode2 manatee "))
+            .cloned()
+    };
+    let (_, told) = against(&scene, "headnode2");
+    assert_eq!(of_manatee(&told), None, "{told:?}");
+    scene.ok(
+        "headnode0",
+        "vmadm stop $(vmadm lookup tags.smartdc_role=manatee)",
+    );
+    let (exit, told) = against(&scene, "headnode2");
+    assert_eq!(exit, Some(3));
+    let refused = of_manatee(&told).unwrap();
+    assert!(
+        refused.contains("refused: its manatee is the sync, and its shard has 2 peers"),
+        "{refused}"
+    );
+}

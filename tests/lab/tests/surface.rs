@@ -44,6 +44,10 @@ const UNCALLED: &[(&str, &str)] = &[
         "zfs promote",
         "triton-sync-data branches with it from the copy of a zone whose restored dataset was promoted",
     ),
+    (
+        "zlogin /opt/smartdc/manatee/node_modules/.bin/manatee-adm",
+        "triton-hn-setup asks it whether the database outlives a reboot; in this run none is to become a headnode",
+    ),
 ];
 
 const MAKE: &str = "the recordings make their objects with it";

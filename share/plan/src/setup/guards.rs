@@ -8,13 +8,16 @@ use std::collections::BTreeSet;
 use documents::Timestamp;
 use documents::inventory::{Instance, Inventory, Learnt, Server};
 
-use super::{Accepted, Finding, Medium, Prospect, Seen, Verdict};
+use super::{Accepted, Finding, Medium, Prospect, Seen, Shard, Verdict};
 
 /// OS-6160: `/usbkey` may be missing at a headnode's first boot.
 const OLDEST_PLATFORM: &str = "20170830";
 
 /// NET-376: booter tells a server's networking by its name.
 const OLDEST_BOOTER: &str = "20170907T183323Z";
+
+/// While one of them reboots a primary and a sync are left, without which nothing is written.
+const FEWEST_PEERS: usize = 3;
 
 /// More headnodes than these have no known use.
 const MOST_HEADNODES: usize = 4;
@@ -40,7 +43,7 @@ struct Case<'a> {
 type Guard = fn(&Case<'_>) -> Word;
 
 /// All of them, in the order in which an operator would ask.
-pub const GUARDS: [(&str, &str); 9] = [
+pub const GUARDS: [(&str, &str); 10] = [
     ("compute-node", "it is no headnode yet"),
     ("set-up", "it is a compute node that was set up"),
     ("headnodes", "there are not too many headnodes"),
@@ -49,6 +52,7 @@ pub const GUARDS: [(&str, &str); 9] = [
     ("booter", "every dhcpd can tell a new headnode's networking"),
     ("nic-tags", "it provides the NIC tags that core zones need"),
     ("memory", "it could run what a lost headnode had"),
+    ("manatee", "the database outlives its reboots"),
     ("medium", "it has a medium to boot from"),
 ];
 
@@ -61,6 +65,7 @@ const CHECKS: [Guard; GUARDS.len()] = [
     booter,
     nic_tags,
     memory,
+    manatee,
     medium,
 ];
 
@@ -324,6 +329,55 @@ fn memory(case: &Case<'_>) -> Word {
             format!("it has {has} MiB; the core zones of one headnode may use {needed} MiB"),
             learnt,
         ),
+    })
+}
+
+fn manatee(case: &Case<'_>) -> Word {
+    case.seen(|seen, learnt| match &seen.shard {
+        Err(why) => Word::unknown(
+            format!("whether the database would outlive its reboots could not be learnt: {why}"),
+            learnt,
+        ),
+        Ok(None) => Word::fit("no manatee runs on it", learnt),
+        Ok(Some(shard)) => match weakness(shard) {
+            Some(why) => Word::refused(
+                format!("its manatee is the {}, and {why}", shard.role),
+                learnt,
+            ),
+            None => Word::fit(
+                format!(
+                    "its manatee is the {} of {} that are well; the others go on while it reboots",
+                    shard.role, shard.peers
+                ),
+                learnt,
+            ),
+        },
+    })
+}
+
+/// Why the database would not go on without one of its peers, and what helps.
+fn weakness(shard: &Shard) -> Option<String> {
+    if shard.one_node {
+        return Some(
+            "it is set up to be alone: without it nothing is stored; sdcadm post-setup ha-manatee first".to_owned(),
+        );
+    }
+    if let Some(why) = &shard.frozen {
+        return Some(format!(
+            "its shard is frozen, so that nobody takes over ({why}): manatee-adm unfreeze in its zone first"
+        ));
+    }
+    if !shard.faults.is_empty() {
+        return Some(format!(
+            "its shard is not well: {}; see manatee-adm show in its zone",
+            shard.faults.join("; ")
+        ));
+    }
+    (shard.peers < FEWEST_PEERS).then(|| {
+        format!(
+            "its shard has {} peers that are well; {FEWEST_PEERS} are needed before one reboots: sdcadm create manatee first",
+            shard.peers
+        )
     })
 }
 

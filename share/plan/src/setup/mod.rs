@@ -30,6 +30,23 @@ pub struct Seen {
     pub memory: Option<u64>,
     /// What it could boot from; or why there is nothing.
     pub medium: Result<Medium, String>,
+    /// The database's shard, where it has a running peer of it; or why nobody could tell.
+    pub shard: Result<Option<Shard>, String>,
+}
+
+/// What a peer of the database tells of its shard.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shard {
+    /// The role of the peer that is on the server.
+    pub role: String,
+    /// Peers that serve or stand by.
+    pub peers: usize,
+    /// What is wrong with them.
+    pub faults: Vec<String>,
+    /// Why nobody takes over, where somebody froze the shard.
+    pub frozen: Option<String>,
+    /// It is set up to have one peer alone.
+    pub one_node: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -5,6 +5,7 @@
 
 mod bootparams;
 mod imgadm;
+mod manatee_adm;
 mod sdc_usbkey;
 mod ssh_keygen;
 mod svcs;

@@ -11,6 +11,7 @@ use sha1::Digest;
 use uuid::Uuid;
 
 use crate::call::Call;
+use crate::commands::manatee_adm;
 use crate::lab::Lab;
 use crate::model::MorayObject;
 use crate::{http, physics};
@@ -19,7 +20,7 @@ use crate::{http, physics};
 type Program = fn(&Arc<Lab>, &mut Call, Uuid, &[&str]) -> i32;
 
 /// The programs that are there, and the role of the zones that have them.
-pub const PROGRAMS: [(&str, &str, Program); 7] = [
+pub const PROGRAMS: [(&str, &str, Program); 8] = [
     (
         "/opt/smartdc/moray/node_modules/moray/bin/getobject",
         "moray",
@@ -39,6 +40,11 @@ pub const PROGRAMS: [(&str, &str, Program); 7] = [
     ("/usr/bin/curl", "cns", curl),
     ("/usr/bin/curl", "prometheus", curl),
     ("/opt/smartdc/imgapi/bin/imgapiadm", "imgapi", check_files),
+    (
+        "/opt/smartdc/manatee/node_modules/.bin/manatee-adm",
+        "manatee",
+        manatee_adm::run,
+    ),
 ];
 
 pub fn run(lab: &Arc<Lab>, call: &mut Call) -> i32 {
@@ -69,6 +75,16 @@ pub fn run(lab: &Arc<Lab>, call: &mut Call) -> i32 {
     // zlogin joins its words and hands them to a shell in the zone: take the line apart as that would.
     let words = shell_words(&command.join(" "));
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    // A shell that reads the profile, and then becomes what its further words say.
+    let words = match words[..] {
+        [
+            "/usr/bin/bash",
+            "-c",
+            ". /root/.bashrc; exec \"$0\" \"$@\"",
+            ..,
+        ] => words[3..].to_vec(),
+        _ => words,
+    };
     // A tool may be started by its own node, with variables set before.
     let words: Vec<&str> = words
         .into_iter()

@@ -1,7 +1,7 @@
 // This Source Code Form is subject to the terms of the Mozilla Public License, v. 2.0.
 // If a copy of the MPL was not distributed with this file, You can obtain one at https://mozilla.org/MPL/2.0/.
-//! What a server says of itself, over ssh: how it was booted, what it is, what it could boot from, and what its manatee tells. A key that is not mounted is
-//! mounted for as long as that takes.
+//! What a server says of itself, over ssh: how it was booted, what it is, what it could boot from, and what
+//! its manatee tells. A key that is not mounted is mounted for as long as that takes.
 
 use documents::Timestamp;
 use documents::inventory::Server;
@@ -52,7 +52,7 @@ fn seen(host: &Host) -> Result<Seen, Error> {
     })
 }
 
-/// What its manatee tells of the whole shard; of a zone that does not run nobody hangs, and its reboot takes nothing away.
+/// What its manatee tells of the whole shard; on one that does not run nobody depends.
 fn shard(host: &Host) -> Result<Option<Shard>, Error> {
     let zones = vmadm::lookup(host, &["tags.smartdc_role=manatee", "state=running"])?;
     let Some(zone) = zones.first().map(|zone| zone.uuid) else {

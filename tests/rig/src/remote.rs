@@ -4,7 +4,7 @@
 //! where it is gone, ssh makes its own.
 
 use std::fs::{self, File};
-use std::io::Write;
+use std::io::{BufRead, BufReader, Write};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
@@ -44,6 +44,19 @@ impl Running {
         self.child
             .as_mut()
             .is_some_and(|child| matches!(child.try_wait(), Ok(None)))
+    }
+
+    /// Waits until it has written that many lines, which nobody reads again, or has ended; returns how many came.
+    pub fn after_lines(&mut self, lines: usize) -> Result<usize> {
+        let Some(stdout) = self.child.as_mut().and_then(|child| child.stdout.as_mut()) else {
+            return Ok(0);
+        };
+        let mut read = 0;
+        for line in BufReader::new(stdout).lines().take(lines) {
+            line.attempted(format!("reading what {} says", self.what))?;
+            read += 1;
+        }
+        Ok(read)
     }
 
     /// Waits for its end. Output beyond a pipe's buffer waits for this call.

@@ -15,14 +15,15 @@ const HOST: &str = "headnode0";
 const SEEDS: u32 = 50;
 /// Zones of a run.
 const ZONES: usize = 3;
-/// Longer than a run takes: some are killed when all is done.
-const LATEST: u64 = 5_000;
+/// Milliseconds between two events of a run, and more: the power also goes while something is done.
+const BETWEEN: u64 = 400;
 
-/// Milliseconds after which the power goes.
-fn moment(seed: u32) -> u64 {
+/// After how many of a run's events the power goes, and how many milliseconds after the last of them.
+fn moment(seed: u32, events: usize) -> (usize, u64) {
     let mut state = u64::from(seed + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     state ^= state >> 31;
-    state.wrapping_mul(0xbf58_476d_1ce4_e5b9) % LATEST
+    state = state.wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    ((state >> 32) as usize % events, state % BETWEEN)
 }
 
 fn apply(rig: &TestRig, plan: &str) -> String {
@@ -30,6 +31,21 @@ fn apply(rig: &TestRig, plan: &str) -> String {
     let applied = applied.unwrap();
     assert!(applied.success(), "{}{}", applied.stdout, applied.stderr);
     applied.stdout
+}
+
+/// Writes the plan that gives the zones their data into the guest; returns where.
+fn plan(rig: &TestRig, seed: u32, zones: &[String], point: &Point) -> String {
+    let attaches = zones.iter().map(|vm| Attach {
+        service: "imgapi",
+        vm,
+        point,
+    });
+    let plan = attaching::plan(rig, HOST, seed, &attaches.collect::<Vec<_>>()).unwrap();
+    let path = format!("/var/rig/plan-{seed}.json");
+    let write = format!("cat > {path} && sync");
+    let written = rig.run_with(HOST, &write, plan.to_string().as_bytes());
+    assert!(written.unwrap().success());
+    path
 }
 
 /// Each zone has a clone of the restore point in place of its empty dataset, which is aside, and nothing else is there.
@@ -57,37 +73,31 @@ fn power_lost_at_any_moment_of_a_run() {
         return;
     };
     let point = attaching::restore_point(&rig, HOST, "small", 4).unwrap();
-    let zones = attaching::zones(&rig, HOST, SEEDS as usize * ZONES).unwrap();
+    let zones = attaching::zones(&rig, HOST, (SEEDS as usize + 1) * ZONES).unwrap();
+    let (undisturbed, zones) = zones.split_at(ZONES);
+    let events = apply(&rig, &plan(&rig, SEEDS, undisturbed, &point))
+        .lines()
+        .count();
+    is_as_undisturbed(&rig, undisturbed, &point);
     let mut resumed = 0;
     for (seed, zones) in (0..SEEDS).zip(zones.chunks(ZONES)) {
-        let attaches = zones.iter().map(|vm| Attach {
-            service: "imgapi",
-            vm,
-            point: &point,
-        });
-        let plan = attaching::plan(&rig, HOST, seed, &attaches.collect::<Vec<_>>()).unwrap();
-        let path = format!("/var/rig/plan-{seed}.json");
-        let write = rig.run_with(
-            HOST,
-            &format!("cat > {path} && sync"),
-            plan.to_string().as_bytes(),
-        );
-        assert!(write.unwrap().success());
-        let run = format!("{} --json < {path}", attaching::APPLY);
-        let running = rig.spawn(HOST, &run).unwrap();
-        let after = Duration::from_millis(moment(seed));
-        std::thread::sleep(after);
+        let plan = plan(&rig, seed, zones, &point);
+        let (event, later) = moment(seed, events);
+        let run = format!("{} --json < {plan}", attaching::APPLY);
+        let mut running = rig.spawn(HOST, &run).unwrap();
+        assert_eq!(running.after_lines(event).unwrap(), event);
+        std::thread::sleep(Duration::from_millis(later));
         rig.kill(HOST).unwrap();
         drop(running);
         rig.boot(HOST).unwrap();
-        let said = apply(&rig, &path);
+        let said = apply(&rig, &plan);
         resumed += u32::from(said.contains(r#""resumed":true"#));
         is_as_undisturbed(&rig, zones, &point);
-        println!("seed {seed}: killed after {} ms", after.as_millis());
+        println!("seed {seed}: killed {later} ms after event {event} of {events}");
     }
     println!("{resumed} of {SEEDS} runs were resumed");
     assert!(
-        resumed > SEEDS / 4,
+        resumed > SEEDS / 2,
         "{resumed} runs were killed in their middle"
     );
 }

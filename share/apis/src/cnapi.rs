@@ -29,6 +29,7 @@ const LIST_SERVERS: Route<Listed<Server>> = Route::list("ServerList", "/servers"
 const GET_SERVER: Route<Server> = Route::get("ServerGet", "/servers/:uuid");
 const UPDATE_SERVER: Route<()> =
     Route::new("ServerUpdate", "POST", "/servers/:uuid", answer::nothing);
+const REBOOT: Route<()> = Route::new("Reboot", "POST", "/servers/:uuid/reboot", answer::nothing);
 const EXECUTE: Route<Executed> = Route::post("CommandExecute", "/servers/:uuid/execute");
 // CNAPI gives the server's agent a minute.
 const LOAD_VM: Route<Vm> = Route::get("VmLoad", "/servers/:uuid/vms/:vm").minutes(2);
@@ -42,6 +43,7 @@ pub const ROUTES: &[&dyn AnyRoute] = &[
     &LIST_SERVERS,
     &GET_SERVER,
     &UPDATE_SERVER,
+    &REBOOT,
     &EXECUTE,
     &LOAD_VM,
     &GET_TASK,
@@ -176,6 +178,12 @@ impl Cnapi {
             .body(json!(changes))
             .check(check_server(changes));
         self.client.send(request)
+    }
+
+    /// Has a server's agent reboot it, without a job of workflow's. The answer comes before the server goes down.
+    pub fn reboot(&self, server: Uuid, origin: &str) -> Result<(), ApiError> {
+        let body = json!({"nojob": true, "origin": origin});
+        self.client.send(REBOOT.at(&[&server]).body(body))
     }
 
     /// Runs a script on a server and tells how it went, whatever its exit code. Goes through rabbitmq on most installations.

@@ -36,11 +36,15 @@ pub fn objections(plan: &Plan, world: &World) -> Vec<String> {
             plan.dc.name, world.datacenter
         ));
     }
-    let Goal::Restore(goal) = &plan.goal;
-    if goal.on != world.here {
+    let on = plan.goal.applied_on();
+    if on != world.here {
+        let what = match plan.goal {
+            Goal::Restore(_) => "brings services back on",
+            Goal::Setup(_) => "makes headnodes from",
+        };
         found.push(format!(
-            "the plan brings services back on server {}, this is {}; apply it there",
-            goal.on, world.here
+            "the plan {what} server {on}, this is {}; apply it there",
+            world.here
         ));
     }
     if let Some(other) = other_application(plan, world) {
@@ -90,6 +94,7 @@ pub fn closed_doors(world: &World, steps: &[&Step]) -> Vec<String> {
 fn acts_on(step: &Step) -> Vec<Uuid> {
     match &step.verb {
         Verb::FenceDeclare(with) => with.copies.clone(),
+        Verb::TrustJoin(with) => [&[step.host], &with.with[..]].concat(),
         Verb::RecordPut(with) => vec![with.through.server],
         Verb::RecordDelete(with) => vec![with.through.server],
         // These ask APIs or the network from here, whatever host they are about.
@@ -99,6 +104,7 @@ fn acts_on(step: &Step) -> Vec<Uuid> {
         | Verb::AddressRelease(_)
         | Verb::WaitName(_)
         | Verb::WaitListed(_)
+        | Verb::WaitServer(_)
         | Verb::VmRetire(_)
         | Verb::NetworkResolvers(_)
         | Verb::MetadataSet(_) => Vec::new(),

@@ -47,6 +47,21 @@ impl From<platform::Error> for StepError {
     }
 }
 
+impl From<platform::CommandError> for StepError {
+    fn from(error: platform::CommandError) -> StepError {
+        platform::Error::from(error).into()
+    }
+}
+
+impl From<platform::PipeError> for StepError {
+    fn from(error: platform::PipeError) -> StepError {
+        StepError {
+            retry: error.may_retry(),
+            why: error.to_string(),
+        }
+    }
+}
+
 impl From<platform::FileError> for StepError {
     fn from(error: platform::FileError) -> StepError {
         StepError::firm(chain(&error))

@@ -209,7 +209,7 @@ impl World {
         Ok(Vmapi::new(self.client("vmapi")?))
     }
 
-    fn cnapi(&self) -> Result<Cnapi, StepError> {
+    pub fn cnapi(&self) -> Result<Cnapi, StepError> {
         Ok(Cnapi::new(self.client("cnapi")?))
     }
 

@@ -46,6 +46,29 @@ pub struct PlanDc {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Goal {
     Restore(RestoreGoal),
+    Setup(SetupGoal),
+}
+
+impl Goal {
+    /// The headnode that a plan with this goal is applied on.
+    pub fn applied_on(&self) -> Uuid {
+        match self {
+            Goal::Restore(goal) => goal.on,
+            Goal::Setup(goal) => goal.from,
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SetupGoal {
+    /// Compute nodes that are to be headnodes.
+    pub servers: Vec<Uuid>,
+    /// The headnode whose medium and configuration theirs are made of.
+    pub from: Uuid,
+    /// Nothing is asked of an API.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub offline: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]

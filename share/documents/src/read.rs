@@ -277,6 +277,18 @@ pub fn verb_of(
         "config.set" => Verb::ConfigSet(typed(document, path, with)?),
         "metadata.set" => Verb::MetadataSet(typed(document, path, with)?),
         "link.set" => Verb::LinkSet(typed(document, path, with)?),
+        "check.server" => Verb::CheckServer(typed(document, path, with)?),
+        "toolkit.install" => Verb::ToolkitInstall(typed(document, path, with)?),
+        "dataset.create" => Verb::DatasetCreate(typed(document, path, with)?),
+        "medium.write" => Verb::MediumWrite(typed(document, path, with)?),
+        "server.reboot" => Verb::ServerReboot(typed(document, path, with)?),
+        "wait.headnode" => Verb::WaitHeadnode(typed(document, path, with)?),
+        "wait.server" => Verb::WaitServer(typed(document, path, with)?),
+        "medium.sync" => Verb::MediumSync(typed(document, path, with)?),
+        "file.park" => Verb::FilePark(typed(document, path, with)?),
+        "service.import" => Verb::ServiceImport(typed(document, path, with)?),
+        "trust.join" => Verb::TrustJoin(typed(document, path, with)?),
+        "addresses.reserve" => Verb::AddressesReserve(typed(document, path, with)?),
         other => {
             return Err(DocumentError::Content {
                 document,

@@ -6,11 +6,13 @@
 //! A change here is a change of the plan's version.
 
 mod parameters;
+mod setup;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use parameters::*;
+pub use setup::*;
 
 /// What a step does, and to what.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -92,6 +94,43 @@ pub enum Verb {
     /// Has a path of the global zone lead elsewhere, by a symbolic link.
     #[serde(rename = "link.set")]
     LinkSet(LinkSet),
+    /// The server is the one that is meant, and its setup as a compute node was finished.
+    #[serde(rename = "check.server")]
+    CheckServer(CheckServer),
+    /// Installs this toolkit on another server, as this headnode has it.
+    #[serde(rename = "toolkit.install")]
+    ToolkitInstall(ToolkitInstall),
+    /// Creates an empty dataset.
+    #[serde(rename = "dataset.create")]
+    DatasetCreate(DatasetCreate),
+    /// Writes what a headnode boots from to a server's boot medium, its own configuration with it: from its next boot on it is a
+    /// headnode. Output: `config`, the digest of its configuration.
+    #[serde(rename = "medium.write")]
+    MediumWrite(MediumWrite),
+    /// Reboots a server, and waits until it is up again. Its first boot as a headnode is a commit point.
+    #[serde(rename = "server.reboot")]
+    ServerReboot(ServerReboot),
+    /// Waits until the server itself, over ssh, is a headnode with the configuration that was written.
+    #[serde(rename = "wait.headnode")]
+    WaitHeadnode(WaitHeadnode),
+    /// Waits until CNAPI calls the server a headnode that is set up and runs.
+    #[serde(rename = "wait.server")]
+    WaitServer(WaitServer),
+    /// Brings a headnode's boot medium and `/usbkey` in line with this one's.
+    #[serde(rename = "medium.sync")]
+    MediumSync(MediumSync),
+    /// Renames a file that is in the way; it stays beside its place.
+    #[serde(rename = "file.park")]
+    FilePark(FilePark),
+    /// Has SMF start this toolkit's services, now and at every boot.
+    #[serde(rename = "service.import")]
+    ServiceImport(ServiceImport),
+    /// Lets a headnode and others pull from each other.
+    #[serde(rename = "trust.join")]
+    TrustJoin(TrustJoin),
+    /// Sets addresses aside in NAPI, enough to restore every service.
+    #[serde(rename = "addresses.reserve")]
+    AddressesReserve(AddressesReserve),
 }
 
 /// What must hold right before a step acts. A member that is absent is not looked at.
@@ -144,11 +183,23 @@ impl Verb {
             Verb::ConfigSet(_) => "config.set",
             Verb::MetadataSet(_) => "metadata.set",
             Verb::LinkSet(_) => "link.set",
+            Verb::CheckServer(_) => "check.server",
+            Verb::ToolkitInstall(_) => "toolkit.install",
+            Verb::DatasetCreate(_) => "dataset.create",
+            Verb::MediumWrite(_) => "medium.write",
+            Verb::ServerReboot(_) => "server.reboot",
+            Verb::WaitHeadnode(_) => "wait.headnode",
+            Verb::WaitServer(_) => "wait.server",
+            Verb::MediumSync(_) => "medium.sync",
+            Verb::FilePark(_) => "file.park",
+            Verb::ServiceImport(_) => "service.import",
+            Verb::TrustJoin(_) => "trust.join",
+            Verb::AddressesReserve(_) => "addresses.reserve",
         }
     }
 
     /// Every name, in the order above: what an error about an unknown verb offers.
-    pub const NAMES: [&'static str; 25] = [
+    pub const NAMES: [&'static str; 37] = [
         "check.silent",
         "check.gone",
         "fence.declare",
@@ -174,6 +225,18 @@ impl Verb {
         "config.set",
         "metadata.set",
         "link.set",
+        "check.server",
+        "toolkit.install",
+        "dataset.create",
+        "medium.write",
+        "server.reboot",
+        "wait.headnode",
+        "wait.server",
+        "medium.sync",
+        "file.park",
+        "service.import",
+        "trust.join",
+        "addresses.reserve",
     ];
 
     /// Waits and checks change nothing, and are done again on every run whatever the journal says.
@@ -188,6 +251,6 @@ impl Verb {
 
     /// A step after which the way back is closed.
     pub fn commits(&self) -> bool {
-        matches!(self, Verb::ZoneStart(_))
+        matches!(self, Verb::ZoneStart(_) | Verb::ServerReboot(_))
     }
 }

@@ -150,11 +150,14 @@ struct Up {
     #[arg(long, default_value_t = Timings::default().scale)]
     scale: f64,
     /// Headnodes to begin with; the first two hold all services
-    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(2..=9))]
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=3))]
     headnodes: u8,
     /// One instance of every service on headnode0, and nothing but cluster members on the others
     #[arg(long)]
     all_on_first: bool,
+    /// Compute nodes with a key and no customers, ready to become headnodes
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=4))]
+    convertible: u8,
     /// Stage a release build
     #[arg(long)]
     release: bool,
@@ -177,7 +180,7 @@ enum Machine {
     HostInit {
         host: String,
         root: PathBuf,
-        install: PathBuf,
+        install: Option<PathBuf>,
     },
     /// Exits 0 where a lab can be brought up
     Probe,
@@ -202,7 +205,7 @@ pub fn main() -> ExitCode {
             host,
             root,
             install,
-        }) => host_init::main(&root, &install, &host).map(|()| 0),
+        }) => host_init::main(&root, install.as_deref(), &host).map(|()| 0),
         // Its guests run what is staged: a test of an older build would prove nothing.
         Verb::Rig(command @ rig::cli::Command::Test { .. }) => match stage::stage(false) {
             Ok(_) => return rig::cli::run(command),
@@ -278,6 +281,7 @@ fn bring_up(up: Up) -> Result<u8> {
         timings,
         headnodes: up.headnodes.into(),
         all_on_first: up.all_on_first,
+        convertible: up.convertible.into(),
         keep: up.keep,
         ..Options::new(dir, install)
     };

@@ -21,7 +21,7 @@ use crate::lab::Lab;
 use crate::log::Logged;
 use crate::model::HostState;
 use crate::trouble::Trouble;
-use crate::{checker, dns, fork, host, http, wire};
+use crate::{checker, dns, fork, host, http, machine, wire};
 
 #[derive(Debug, Deserialize)]
 #[serde(tag = "do", rename_all = "kebab-case", deny_unknown_fields)]
@@ -57,6 +57,10 @@ enum Verb {
         /// Hosts of which nothing may be left in anybody's records.
         #[serde(default)]
         given_up: Vec<String>,
+    },
+    /// What a host would boot as if its power came back now.
+    BootsAs {
+        host: String,
     },
     /// Names that two zones stood for at once since the lab came up, clusters left out.
     Doubles,
@@ -182,6 +186,7 @@ fn obey(lab: &Arc<Lab>, verb: Verb) -> Result<Value> {
             let put = lab.zookeeper.put(&path, content.into_bytes());
             put.map_err(|why| LabError::Refused(format!("putting {path} into ZooKeeper: {why}")))?;
         }
+        Verb::BootsAs { host } => return Ok(json!(machine::boots(lab, &host))),
         Verb::Doubles => {
             let doubles = lab.doubles.lock();
             let doubles = doubles.unwrap_or_else(|poisoned| poisoned.into_inner());

@@ -28,6 +28,7 @@ pub struct Settings {
     pub timings: Timings,
     pub headnodes: usize,
     pub all_on_first: bool,
+    pub convertible: usize,
     /// A datacenter that was kept, to go on from instead of a new one.
     pub from: Option<PathBuf>,
     /// True to become root of a user namespace, false to be root already.
@@ -110,6 +111,7 @@ fn bring_up(dir: &Path) -> Result<Arc<Lab>> {
         None => world::build(&WorldSpec {
             headnodes: settings.headnodes,
             all_on_first: settings.all_on_first,
+            convertible: settings.convertible,
         }),
     };
     let lab = Arc::new(Lab::new(dir.to_owned(), timings, log, dc));

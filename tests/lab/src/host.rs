@@ -18,6 +18,7 @@ use rustix::thread::{UnshareFlags, unshare_unsafe};
 use crate::error::{Attempted, LabError, Result};
 use crate::host_init::{self, Start};
 use crate::lab::Lab;
+use crate::machine::{self, Boots};
 use crate::{host_root, physics, smf, standin, wire, world};
 
 /// The hosts that run, by name.
@@ -96,10 +97,14 @@ fn start_init(lab: &Lab, host: &str) -> Result<Child> {
     let flags = UnshareFlags::NEWNS | UnshareFlags::NEWUTS | UnshareFlags::NEWPID;
     // SAFETY: no file descriptors table is unshared. Only this thread leaves; its next child is process 1 there.
     unsafe { unshare_unsafe(flags) }.attempted(format!("making the namespaces of {host}"))?;
+    // A compute node has the product once somebody installs it there, and keeps what was installed.
+    let own = lab.host_path(host, "/opt/triton-headnode/bin").exists();
+    let was_headnode = lab.dc().hosts.get(host).is_some_and(|host| host.headnode);
+    let install = (was_headnode && !own).then(|| lab.install());
     let mut init = Command::new(lab.dir.join("lab"))
         .args(["machine", "host-init", host])
         .arg(lab.host_root(host))
-        .arg(lab.install())
+        .args(install)
         .env_clear()
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -140,7 +145,7 @@ pub fn kill(lab: &Lab, host: &str) -> Result<()> {
     Ok(())
 }
 
-/// Power is back: memory is empty, what the key says is in `/usbkey`, services that precede the zones start, and the zones boot.
+/// Power is back: the machine boots what its key or the network gives it, memory is empty, services that precede the zones start, and the zones boot.
 pub fn boot(lab: &Arc<Lab>, host: &str) -> Result<()> {
     if !lab.dc().hosts.contains_key(host) {
         return Err(LabError::Refused(format!("{host} is no host of this lab")));
@@ -148,8 +153,20 @@ pub fn boot(lab: &Arc<Lab>, host: &str) -> Result<()> {
     if lab.machines.is_up(host) {
         return Err(LabError::Refused(format!("{host} is up already")));
     }
+    let headnode = match machine::boots(lab, host) {
+        Boots::Headnode { .. } => true,
+        Boots::ComputeNode { .. } => false,
+        Boots::Nothing { why } => {
+            return Err(LabError::Refused(format!("{host} does not boot: {why}")));
+        }
+    };
+    let on = format!("booting {host}");
+    let kept = world::kept_by_network(lab, host);
     host_root::lay(lab, host)?;
-    world::at_boot(lab, host).attempted(format!("booting {host}"))?;
+    match headnode {
+        true => world::headnode_boots(lab, host).attempted(on)?,
+        false => world::compute_node_boots(lab, host, kept).attempted(on)?,
+    }
     start(lab, host)?;
     physics::host_up(lab, host);
     smf::before_zones(lab, host)?;

@@ -37,7 +37,7 @@ pub struct Start {
 }
 
 /// Never returns while the host lives.
-pub fn main(root: &Path, install: &Path, hostname: &str) -> Result<()> {
+pub fn main(root: &Path, install: Option<&Path>, hostname: &str) -> Result<()> {
     rustix::system::sethostname(hostname.as_bytes()).attempted("setting the host's name")?;
     enter_root(root, install)?;
     let listener = match fs::remove_file(SOCKET).and_then(|()| wire::listen(Path::new(SOCKET))) {
@@ -66,7 +66,7 @@ pub fn main(root: &Path, install: &Path, hostname: &str) -> Result<()> {
 }
 
 /// Makes `root` the root of this process, with the machine's programs in it.
-fn enter_root(root: &Path, install: &Path) -> Result<()> {
+fn enter_root(root: &Path, install: Option<&Path>) -> Result<()> {
     bind(root, root, false)?;
     for name in MACHINE.iter().chain(MACHINE_ETC.iter()) {
         let machine = Path::new("/").join(name);
@@ -81,7 +81,9 @@ fn enter_root(root: &Path, install: &Path) -> Result<()> {
             false,
         )?;
     }
-    bind(install, &root.join("opt/triton-headnode"), true)?;
+    if let Some(install) = install {
+        bind(install, &root.join("opt/triton-headnode"), true)?;
+    }
     namespace::mount_proc(&root.join("proc").to_string_lossy())?;
     let folder = fs::File::open(root).attempted(format!("opening {}", root.display()))?;
     // The old root comes to lie on top of the new one, and is taken off.

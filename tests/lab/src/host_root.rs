@@ -159,6 +159,11 @@ pub fn stand_ins(lab: &Lab, root: &Path) -> std::io::Result<()> {
     if !binary.exists() {
         link_or_copy(&lab.dir.join("lab"), &binary)?;
     }
+    // SmartOS's name for it.
+    let gtar = root.join(".lab/bin/gtar");
+    if fs::symlink_metadata(&gtar).is_err() {
+        symlink("/usr/bin/tar", gtar)?;
+    }
     for name in commands::NAMES.iter().chain(ssh::NAMES.iter()) {
         let link = root.join(".lab/bin").join(name);
         if fs::symlink_metadata(&link).is_err() {

@@ -56,6 +56,10 @@ pub struct Timings {
     pub agent_period: f64,
     /// CNAPI calls a server `unknown` after this much silence.
     pub heartbeat_lifetime: f64,
+    /// From the order to reboot until nothing answers any more.
+    pub going_down: f64,
+    /// From there until ssh answers.
+    pub server_boot: f64,
 }
 
 impl Default for Timings {
@@ -69,6 +73,8 @@ impl Default for Timings {
             session_timeout: 40.0,
             agent_period: 5.0,
             heartbeat_lifetime: 11.0,
+            going_down: 5.0,
+            server_boot: 30.0,
         }
     }
 }

@@ -25,6 +25,7 @@ pub mod kill;
 pub mod lab;
 pub mod listener;
 pub mod log;
+pub mod machine;
 pub mod model;
 pub mod namespace;
 pub mod offline;

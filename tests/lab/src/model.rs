@@ -36,6 +36,8 @@ pub struct Host {
     pub admin_ip: Ipv4Addr,
     pub headnode: bool,
     pub state: HostState,
+    /// When it booted last, in seconds since the epoch.
+    pub booted: u64,
     /// Zones, by UUID.
     pub vms: BTreeMap<Uuid, Vm>,
     /// Datasets by full name (`zones/<uuid>/data`); snapshots live in their dataset.

@@ -27,6 +27,8 @@ pub struct Options {
     pub headnodes: usize,
     /// headnode0 has one instance of every service.
     pub all_on_first: bool,
+    /// Compute nodes that can become headnodes, instead of the one that can't.
+    pub convertible: usize,
     /// A datacenter that was kept, to go on from.
     pub from: Option<PathBuf>,
     /// The staged product.
@@ -42,6 +44,7 @@ impl Options {
             timings: Timings::default(),
             headnodes: 3,
             all_on_first: false,
+            convertible: 0,
             from: None,
             install,
             keep: false,
@@ -220,6 +223,7 @@ fn attempt(options: &Options, tied: bool, user_namespace: bool) -> Result<(Repor
         timings: options.timings,
         headnodes: options.headnodes,
         all_on_first: options.all_on_first,
+        convertible: options.convertible,
         from: options.from.clone(),
         user_namespace,
         tied,

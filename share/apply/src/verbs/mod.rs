@@ -6,12 +6,17 @@ mod address;
 mod check;
 mod dataset;
 mod fence;
+mod file;
 mod headnode;
 mod link;
+mod medium;
 mod metadata;
 mod power;
 mod record;
 mod reserved;
+mod server;
+mod toolkit;
+mod trust;
 mod vm;
 mod wait;
 mod zone;
@@ -49,5 +54,17 @@ pub fn deed(verb: &Verb) -> &dyn Deed {
         Verb::ConfigSet(with) => with,
         Verb::MetadataSet(with) => with,
         Verb::LinkSet(with) => with,
+        Verb::CheckServer(with) => with,
+        Verb::ToolkitInstall(with) => with,
+        Verb::DatasetCreate(with) => with,
+        Verb::MediumWrite(with) => with,
+        Verb::ServerReboot(with) => with,
+        Verb::WaitHeadnode(with) => with,
+        Verb::WaitServer(with) => with,
+        Verb::MediumSync(with) => with,
+        Verb::FilePark(with) => with,
+        Verb::ServiceImport(with) => with,
+        Verb::TrustJoin(with) => with,
+        Verb::AddressesReserve(with) => with,
     }
 }

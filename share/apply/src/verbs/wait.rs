@@ -23,7 +23,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 const ATTENTION: Duration = Duration::from_millis(100);
 
 /// What one look finds: it is so, or why not yet. An error that may pass counts as not yet, any other ends the wait.
-type Found = Result<Result<(), String>, StepError>;
+pub(super) type Found = Result<Result<(), String>, StepError>;
 
 /// Looks until it is so.
 pub(super) fn wait(
@@ -60,7 +60,7 @@ pub(super) fn wait(
 }
 
 /// A verb that waits.
-trait Wait {
+pub(super) trait Wait {
     fn found(&self, context: &Context<'_>) -> Found;
 
     /// Seconds.

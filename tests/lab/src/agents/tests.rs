@@ -40,6 +40,7 @@ fn service(role: &str) -> Service {
         admin_ip: Ipv4Addr::new(10, 99, 99, 8),
         headnode: true,
         state: HostState::Up,
+        booted: 1_771_001_000,
         vms,
         datasets: BTreeMap::new(),
         images: BTreeMap::new(),

@@ -6,8 +6,11 @@
 mod bootparams;
 mod imgadm;
 mod manatee_adm;
+mod reboot;
 mod sdc_usbkey;
+mod sdcadm;
 mod ssh_keygen;
+mod svccfg;
 mod svcs;
 mod sysinfo;
 mod vmadm;
@@ -20,11 +23,14 @@ use crate::call::Call;
 use crate::lab::Lab;
 
 /// Every command that a host has a stand-in of.
-pub const NAMES: [&str; 9] = [
+pub const NAMES: [&str; 12] = [
     "bootparams",
     "imgadm",
+    "reboot",
     "sdc-usbkey",
+    "sdcadm",
     "ssh-keygen",
+    "svccfg",
     "svcs",
     "sysinfo",
     "vmadm",
@@ -40,7 +46,10 @@ pub fn run(lab: &Arc<Lab>, call: &mut Call) -> i32 {
     match call.name.as_str() {
         "bootparams" => bootparams::run(lab, call),
         "imgadm" => imgadm::run(lab, call),
+        "reboot" => reboot::run(lab, call),
         "sdc-usbkey" => sdc_usbkey::run(lab, call),
+        "sdcadm" => sdcadm::run(lab, call),
+        "svccfg" => svccfg::run(lab, call),
         "ssh-keygen" => ssh_keygen::run(lab, call),
         "svcs" => svcs::run(lab, call),
         "sysinfo" => sysinfo::run(lab, call),
@@ -63,6 +72,7 @@ pub fn offered(name: &str) -> Vec<&'static str> {
             .iter()
             .map(|(name, _)| *name)
             .collect(),
+        "sdcadm" => sdcadm::SUBCOMMANDS.iter().map(|(name, _)| *name).collect(),
         "vmadm" => vmadm::SUBCOMMANDS.iter().map(|(name, _)| *name).collect(),
         "zfs" => zfs::SUBCOMMANDS.iter().map(|(name, _)| *name).collect(),
         "zlogin" => zlogin::PROGRAMS.iter().map(|(path, ..)| *path).collect(),

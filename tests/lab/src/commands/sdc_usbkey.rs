@@ -12,13 +12,16 @@ use serde_json::json;
 use super::Subcommand;
 use crate::call::Call;
 use crate::lab::Lab;
+use crate::machine::MARKER;
 
-pub const SUBCOMMANDS: [Subcommand; 3] =
-    [("mount", mount), ("status", status), ("unmount", unmount)];
+pub const SUBCOMMANDS: [Subcommand; 4] = [
+    ("mount", mount),
+    ("set-variable", set_variable),
+    ("status", status),
+    ("unmount", unmount),
+];
 
 const MOUNTPOINT: &str = "/mnt/usbkey";
-
-const MARKER: &str = ".joyliveusb";
 
 pub fn run(lab: &Arc<Lab>, call: &mut Call) -> i32 {
     match super::dispatch(lab, call, &SUBCOMMANDS) {
@@ -64,6 +67,34 @@ fn unmount(lab: &Arc<Lab>, call: &mut Call, _: &[&str]) -> i32 {
     match fs::rename(&mounted, lab.unmounted_key(&call.host)) {
         Ok(()) => 0,
         Err(error) => call.fail(1, format!("sdc-usbkey: error: unmount: {error}")),
+    }
+}
+
+/// Leaves the key mounted, as the real one does.
+fn set_variable(lab: &Arc<Lab>, call: &mut Call, args: &[&str]) -> i32 {
+    let [name, value] = args else {
+        return call.fail(2, "sdc-usbkey: set-variable NAME VALUE");
+    };
+    let mounted = mount(lab, call, &[]);
+    if mounted != 0 {
+        return mounted;
+    }
+    let path = lab.key(&call.host).join("boot/loader.conf");
+    let text = fs::read_to_string(&path).unwrap_or_default();
+    let of_it = |line: &&str| line.split('=').next().map(str::trim) == Some(name);
+    let mut lines: Vec<String> = text
+        .lines()
+        .map(|line| match of_it(&line) {
+            true => format!("{name}=\"{value}\""),
+            false => line.to_owned(),
+        })
+        .collect();
+    if !text.lines().any(|line| of_it(&line)) {
+        lines.push(format!("{name}=\"{value}\""));
+    }
+    match fs::write(path, lines.join("\n") + "\n") {
+        Ok(()) => 0,
+        Err(error) => call.fail(1, format!("sdc-usbkey: error: {error}")),
     }
 }
 

@@ -35,7 +35,7 @@ pub fn run(lab: &Arc<Lab>, call: &mut Call) -> i32 {
         json!({
             "Live Image": PLATFORM,
             "System Type": "SunOS",
-            "Boot Time": "1771001000",
+            "Boot Time": host.booted.to_string(),
             "Datacenter Name": dc.name,
             "SDC Version": "7.0",
             "Manufacturer": "Lab",

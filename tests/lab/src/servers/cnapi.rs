@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::routing::{Answer, Ask, Route, Service, Versions, error, invalid, ok};
 use super::zone::{Zone, is_uuid, iso};
 use crate::http::Response;
+use crate::machine;
 
 const SERVERS: &str = "cnapi_servers";
 /// When each server was last heard of, in milliseconds since the epoch.
@@ -26,6 +27,7 @@ pub static SERVICE: Service = Service {
         Route("GET", "/servers", list),
         Route("GET", "/servers/:uuid", get),
         Route("POST", "/servers/:uuid", update),
+        Route("POST", "/servers/:uuid/reboot", reboot),
         Route("POST", "/servers/:uuid/sysinfo", register),
         Route("POST", "/servers/:uuid/events/heartbeat", heartbeat),
     ],
@@ -187,6 +189,25 @@ fn update(zone: &Zone, ask: &Ask<'_>) -> Answer {
         }
     }
     zone.put(SERVERS, uuid, server)?;
+    Ok(Response::empty(204))
+}
+
+/// Without a job the order goes to the server's agent at once.
+fn reboot(zone: &Zone, ask: &Ask<'_>) -> Answer {
+    let uuid = valid_uuid(ask)?;
+    required(zone, uuid)?;
+    let given = ask.params.keys().map(String::as_str);
+    strict(given, &["drain", "nojob", "origin", "creator_uuid"])?;
+    let host = {
+        let dc = zone.lab.dc();
+        let mut hosts = dc.hosts.values();
+        hosts
+            .find(|host| host.uuid.to_string() == uuid)
+            .map(|host| host.name.clone())
+    };
+    if let Some(host) = host {
+        machine::reboot(&zone.lab, &host);
+    }
     Ok(Response::empty(204))
 }
 

@@ -53,6 +53,7 @@ impl Bench {
             admin_ip: Ipv4Addr::new(10, 99, 99, 7),
             headnode: true,
             state: HostState::Up,
+            booted: 1_771_001_000,
             vms: BTreeMap::from([(MORAY, zone(MORAY, "moray")), (ZONE, zone(ZONE, role))]),
             datasets: BTreeMap::from([(format!("zones/{ZONE}/data"), data)]),
             images: BTreeMap::new(),

@@ -10,8 +10,11 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use super::{CANARY, PLATFORM, id, images};
+use super::boot::copy_key;
+use super::{CANARY, PLATFORM, id, images, zones};
 use crate::lab::Lab;
+use crate::machine::MARKER;
+use crate::model::Dc;
 
 /// Writes everything; a lab whose world can't be written says so and goes on, and whoever misses a file will name it.
 pub fn furnish(lab: &Arc<Lab>) {
@@ -24,7 +27,10 @@ pub fn furnish(lab: &Arc<Lab>) {
     for (host, headnode) in &hosts {
         let outcome = datasets(lab, host)
             .and_then(|()| keys(lab, host, &hosts))
-            .and_then(|()| if *headnode { usbkey(lab, host) } else { Ok(()) })
+            .and_then(|()| match headnode {
+                true => usbkey(lab, host),
+                false => compute_node(lab, host),
+            })
             .and_then(|()| setup_json(lab, host, *headnode))
             .and_then(|()| tools(lab, host));
         if let Err(error) = outcome {
@@ -33,7 +39,7 @@ pub fn furnish(lab: &Arc<Lab>) {
     }
 }
 
-fn write(path: &Path, text: impl AsRef<[u8]>, mode: u32) -> io::Result<()> {
+pub(super) fn write(path: &Path, text: impl AsRef<[u8]>, mode: u32) -> io::Result<()> {
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder)?;
     }
@@ -113,19 +119,26 @@ fn keys(lab: &Lab, host: &str, hosts: &[(String, bool)]) -> io::Result<()> {
 }
 
 fn usbkey(lab: &Lab, host: &str) -> io::Result<()> {
-    let (dc, domain, owner, admin_ip) = {
+    let (dc, domain, owner, binders, admin_ip) = {
         let dc = lab.dc();
+        let binders = zones::binders(&dc).join(",");
         let ip = dc
             .hosts
             .get(host)
             .map(|host| host.admin_ip.to_string())
             .unwrap_or_default();
-        (dc.name.clone(), dc.dns_domain.clone(), dc.admin_owner, ip)
+        (
+            dc.name.clone(),
+            dc.dns_domain.clone(),
+            dc.admin_owner,
+            binders,
+            ip,
+        )
     };
     let config = format!(
         "coal=false\n\
          swap=0.25x\n\
-         binder_admin_ips=10.99.99.11,10.99.99.12,10.99.99.13\n\
+         binder_admin_ips={binders}\n\
          sapi_admin_ips=10.99.99.21\n\
          sapi_domain=sapi.{dc}.{domain}\n\
          assets_admin_ip=10.99.99.50\n\
@@ -147,59 +160,92 @@ fn usbkey(lab: &Lab, host: &str) -> io::Result<()> {
          hostname={host}\n"
     );
     let key = lab.key(host);
-    write(&key.join(".joyliveusb"), "", 0o644)?;
+    write(&key.join(MARKER), "", 0o644)?;
     write(&key.join("config"), config, 0o600)?;
     write(
         &key.join("config.inc/generic"),
         "initial_script=scripts/headnode.sh\n",
         0o644,
     )?;
-    // What compute nodes are booted from, by a name that matters and a content that nobody looks at.
-    write(
-        &key.join(format!("os/{PLATFORM}/platform/i86pc/kernel/amd64/unix")),
-        "",
-        0o644,
-    )?;
+    boot_files(&key)?;
+    let copy = lab.host_path(host, "/usbkey");
+    for (path, text) in EXTRA {
+        write(&copy.join("extra").join(path), text, 0o644)?;
+    }
+    let node_config = node_config(&lab.dc());
+    write(&copy.join("extra/joysetup/node.config"), node_config, 0o644)?;
     // headnode.sh has added its firewall rules.
     write(
         &lab.host_path(host, "/var/fw/.default_rules_setup"),
         "2\n",
         0o644,
     )?;
-    copy_key(&key, &lab.host_path(host, "/usbkey"))
+    copy_key(&key, &copy, true)
 }
 
-/// What a boot brings back: the key overwrites `/usbkey`, and root's authorized keys are written anew from it.
-pub fn at_boot(lab: &Lab, host: &str) -> io::Result<()> {
-    let (key, copy) = (lab.key(host), lab.host_path(host, "/usbkey"));
-    if !key.exists() {
+/// Files of `/usbkey/extra`, by names that matter and with contents that nobody looks at.
+const EXTRA: [(&str, &str); 6] = [
+    ("agents/agents-release-20260312.sh", "# agents\n"),
+    ("dockerlogger/dockerlogger.sh", "# dockerlogger\n"),
+    ("joysetup/agentsetup.sh", "# agentsetup.sh\n"),
+    ("joysetup/cn_tools.tar.gz", "cn_tools"),
+    ("joysetup/joysetup.sh", "# joysetup.sh\n"),
+    ("sdcadm/sdcadm.sh", "# the sdcadm that is deployed\n"),
+];
+
+const LOADER_CONF: &str = include_str!("../../../fixtures/platform/loader.conf");
+
+/// What a headnode boots from.
+fn boot_files(key: &Path) -> io::Result<()> {
+    let platform = format!("os/{PLATFORM}/platform/i86pc");
+    for path in [
+        "boot/loader64.efi",
+        "boot/ipxe.lkrn",
+        "scripts/headnode.sh",
+        "scripts/joysetup.sh",
+        "tools.tar.gz",
+        "cn_tools.tar.gz",
+        "version",
+        &format!("{platform}/kernel/amd64/unix"),
+        &format!("{platform}/amd64/boot_archive"),
+        &format!("{platform}/amd64/boot_archive.hash"),
+    ] {
+        write(&key.join(path), format!("{path}\n"), 0o644)?;
+    }
+    write(&key.join("boot/loader.conf"), LOADER_CONF, 0o644)
+}
+
+/// A compute node that may become a headnode has a key, whose loader goes to the network.
+fn compute_node(lab: &Lab, host: &str) -> io::Result<()> {
+    let dc = lab.dc();
+    let node_config = node_config(&dc);
+    let customers = dc.hosts.get(host).is_some_and(|host| !host.vms.is_empty());
+    drop(dc);
+    let path = lab.host_path(host, "/opt/smartdc/config/node.config");
+    write(&path, node_config, 0o600)?;
+    if customers {
         return Ok(());
     }
-    copy_key(&key, &copy)?;
-    let kept = copy.join("config.inc/root.authorized_keys");
-    match fs::read(kept) {
-        Ok(text) => write(
-            &lab.host_path(host, "/root/.ssh/authorized_keys"),
-            text,
-            0o600,
-        ),
-        Err(_) => Ok(()),
+    let key = lab.key(host);
+    write(&key.join(MARKER), "", 0o644)?;
+    for path in ["boot/loader64.efi", "boot/ipxe.lkrn", "version"] {
+        write(
+            &key.join(path),
+            "of the year that it was set up in\n",
+            0o644,
+        )?;
     }
+    let to_network = LOADER_CONF.replace("ipxe=\"false\"", "ipxe=\"true\"");
+    write(&key.join("boot/loader.conf"), to_network, 0o644)
 }
 
-/// Files of the key replace those of the copy; what only the copy has stays.
-fn copy_key(key: &Path, copy: &Path) -> io::Result<()> {
-    fs::create_dir_all(copy)?;
-    for entry in fs::read_dir(key)? {
-        let entry = entry?;
-        let to = copy.join(entry.file_name());
-        if entry.file_type()?.is_dir() {
-            copy_key(&entry.path(), &to)?;
-        } else {
-            fs::copy(entry.path(), to)?;
-        }
-    }
-    Ok(())
+/// What compute nodes are configured by (shortened).
+pub(super) fn node_config(dc: &Dc) -> String {
+    let binders = zones::binders(dc).join(",");
+    format!(
+        "datacenter_name='{}'\ndns_domain='{}'\nassets_admin_ip='10.99.99.50'\nbinder_admin_ips='{binders}'\n",
+        dc.name, dc.dns_domain
+    )
 }
 
 /// headnode.sh links the tools of the sdc zone into the global zone.

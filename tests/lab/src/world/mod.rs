@@ -3,6 +3,7 @@
 //! The datacenter that every lab begins with: three headnodes and a compute node. Its UUIDs are derived from names, so it is the
 //! same every time. VMAPI, NAPI and CNAPI learn of zones, NICs and servers from the agents, as they really do.
 
+mod boot;
 mod furnish;
 mod images;
 mod records;
@@ -14,7 +15,9 @@ use uuid::Uuid;
 
 use crate::model::{Dataset, Dc, Host, HostState};
 
-pub use furnish::{at_boot, furnish};
+pub use boot::{compute_node_boots, headnode_boots, kept_by_network};
+pub use furnish::furnish;
+pub use records::zookeeper;
 
 /// The platform that every host runs and boots.
 pub const PLATFORM: &str = "20260313T002414Z";
@@ -22,12 +25,17 @@ pub const PLATFORM: &str = "20260313T002414Z";
 /// Begins every secret that the world holds; none may turn up where it does not belong.
 pub const CANARY: &str = "CANARY-";
 
+/// What a headnode has its copy of its key in.
+pub const USBKEY: &str = "zones/usbkey";
+
 #[derive(Debug, Clone)]
 pub struct WorldSpec {
     pub headnodes: usize,
     /// The first headnode has one instance of every service, and the others nothing but members of clusters; else the second
     /// has most of them.
     pub all_on_first: bool,
+    /// Compute nodes that have a key and no customers, ready to become headnodes, instead of the one that has neither.
+    pub convertible: usize,
 }
 
 impl Default for WorldSpec {
@@ -35,6 +43,7 @@ impl Default for WorldSpec {
         WorldSpec {
             headnodes: 3,
             all_on_first: false,
+            convertible: 0,
         }
     }
 }
@@ -101,11 +110,15 @@ pub fn build(spec: &WorldSpec) -> Dc {
             true,
         );
     }
-    add_host(&mut dc, "cn0", Ipv4Addr::new(10, 99, 99, 45), false);
+    for number in 0..spec.convertible.max(1) {
+        let last = 45 + u8::try_from(number).unwrap_or(0);
+        let name = format!("cn{number}");
+        add_host(&mut dc, &name, Ipv4Addr::new(10, 99, 99, last), false);
+    }
 
     for (base, service) in CLUSTERS.iter().enumerate() {
         for number in 0..spec.headnodes {
-            let last = 11 + 3 * base + number;
+            let last = member_address(base, number);
             zones::add_core(&mut dc, &format!("headnode{number}"), service, number, last);
         }
     }
@@ -121,11 +134,38 @@ pub fn build(spec: &WorldSpec) -> Dc {
         zones::add_core(&mut dc, others, service, 0, 50 + at);
     }
     for number in 0..3 {
-        zones::add_customer(&mut dc, "cn0", number);
+        if spec.convertible == 0 {
+            zones::add_customer(&mut dc, "cn0", number);
+        }
     }
     images::install(&mut dc);
     records::write(&mut dc);
     dc
+}
+
+/// One more zone of a service, which was never set up, and its image; returns its UUID.
+pub fn add_instance(dc: &mut Dc, host: &str, service: &str, ordinal: usize) -> Uuid {
+    let cluster = CLUSTERS.iter().position(|name| *name == service);
+    let last = match cluster {
+        Some(cluster) => member_address(cluster, ordinal),
+        None => ADDITIONAL + dc.hosts.keys().position(|name| name == host).unwrap_or(0),
+    };
+    zones::add_core(dc, host, service, ordinal, last);
+    images::install(dc);
+    let uuid = id(&format!("vm {service}{ordinal}"));
+    let host = dc.hosts.get_mut(host);
+    if let Some(vm) = host.and_then(|host| host.vms.get_mut(&uuid)) {
+        vm.ran_user_script = false;
+    }
+    uuid
+}
+
+/// Last part of the first admin address of instances that come later.
+const ADDITIONAL: usize = 85;
+
+/// Last part of the admin address of a cluster's member.
+fn member_address(cluster: usize, number: usize) -> usize {
+    11 + 3 * cluster + number
 }
 
 fn add_host(dc: &mut Dc, name: &str, admin_ip: Ipv4Addr, headnode: bool) {
@@ -135,14 +175,18 @@ fn add_host(dc: &mut Dc, name: &str, admin_ip: Ipv4Addr, headnode: bool) {
         admin_ip,
         headnode,
         state: HostState::Up,
+        booted: 1_771_001_000,
         vms: Default::default(),
         datasets: Default::default(),
         images: Default::default(),
         nic_tags: vec!["admin".to_owned(), "external".to_owned()],
         pool_size: 1 << 40,
     };
-    for dataset in ["zones", "zones/var", "zones/opt", "zones/usbkey"] {
+    for dataset in ["zones", "zones/var", "zones/opt"] {
         add_dataset(&mut host, dataset, &[]);
+    }
+    if headnode {
+        add_dataset(&mut host, USBKEY, &[]);
     }
     dc.hosts.insert(name.to_owned(), host);
 }

@@ -4,7 +4,7 @@
 
 use serde_json::{Value, json};
 
-use super::{CANARY, id, images};
+use super::{CANARY, id, images, zones};
 use crate::model::Dc;
 
 /// Any moment will do, as long as it is the same every time.
@@ -53,11 +53,7 @@ fn application(dc: &Dc) -> Vec<Record> {
         "ufds_ldap_root_pw": format!("{CANARY}ufds-ldap-root-pw"),
         "SDC_PRIVATE_KEY": format!("{CANARY}sdc-private-key"),
         "assets_admin_ip": "10.99.99.50",
-        "ZK_SERVERS": [
-            {"host": "10.99.99.11", "port": 2181, "num": 1},
-            {"host": "10.99.99.12", "port": 2181, "num": 2},
-            {"host": "10.99.99.13", "port": 2181, "num": 3, "last": true},
-        ],
+        "ZK_SERVERS": zookeeper(dc),
         "manatee_shard": "sdc",
     });
     for service in &services {
@@ -94,6 +90,20 @@ fn application(dc: &Dc) -> Vec<Record> {
     }
     records.extend(instances(dc));
     records
+}
+
+/// The members of the ensemble, as SAPI's application names them.
+pub fn zookeeper(dc: &Dc) -> Value {
+    let hosts = zones::binders(dc);
+    let last = hosts.len();
+    let members = hosts.iter().zip(1..).map(|(host, num)| {
+        let mut member = json!({"host": host, "port": 2181, "num": num});
+        if num == last {
+            member["last"] = json!(true);
+        }
+        member
+    });
+    members.collect()
 }
 
 /// As headnode.sh makes them: an alias, and no server_uuid on the first ones.
@@ -135,7 +145,7 @@ fn networks(dc: &Dc) -> Vec<Record> {
             "provision_start_ip": format!("{prefix}.100"),
             "provision_end_ip": format!("{prefix}.199"),
             "mtu": 1500,
-            "resolvers": if gateway { json!([]) } else { json!(["10.99.99.11", "10.99.99.12", "10.99.99.13"]) },
+            "resolvers": if gateway { json!([]) } else { json!(zones::binders(dc)) },
             "owner_uuids": [dc.admin_owner],
         });
         if gateway {

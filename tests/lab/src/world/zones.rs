@@ -79,7 +79,7 @@ pub fn add_core(dc: &mut Dc, host: &str, service: &str, ordinal: usize, last: us
         "package_name": "sdc_1024",
         "package_version": "1.0.0",
         "quota": 25,
-        "resolvers": resolvers(service),
+        "resolvers": resolvers(dc, service),
         "server_uuid": id(host),
         "snapshots": [],
         "tags": {"smartdc_role": service, "smartdc_type": "core"},
@@ -190,12 +190,21 @@ fn nic(tag: &str, alias: &str, ip: &str, primary: bool, number: usize) -> Value 
 }
 
 /// A binder resolves by itself; all others by the binders.
-fn resolvers(service: &str) -> Value {
-    if service == "binder" {
-        json!([])
-    } else {
-        json!(["10.99.99.11", "10.99.99.12", "10.99.99.13"])
+fn resolvers(dc: &Dc, service: &str) -> Value {
+    match service {
+        "binder" => json!([]),
+        _ => json!(binders(dc)),
     }
+}
+
+/// Addresses of the binders, of which each headnode has one.
+pub fn binders(dc: &Dc) -> Vec<String> {
+    let zones = dc.hosts.values().flat_map(|host| host.vms.values());
+    let binders = zones.filter(|vm| vm.role() == Some("binder"));
+    let addresses = binders.filter_map(Vm::admin_ip);
+    let mut addresses: Vec<_> = addresses.collect();
+    addresses.sort();
+    addresses.iter().map(ToString::to_string).collect()
 }
 
 pub fn object(value: Value) -> Map<String, Value> {

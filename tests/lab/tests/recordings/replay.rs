@@ -352,6 +352,7 @@ fn datacenter(role: &str) -> Dc {
         admin_ip: Ipv4Addr::new(10, 99, 99, 7),
         headnode: true,
         state: HostState::Up,
+        booted: 1_771_001_000,
         vms: vms.map(|vm| (vm.uuid, vm)).collect(),
         datasets: BTreeMap::from([(format!("zones/{ZONE}/data"), data)]),
         images: BTreeMap::new(),

@@ -14,18 +14,28 @@ const EXAMPLES: &str = "\
 Examples:
   May cn1 and cn2 become headnodes, and if not, why:
     triton-hn-setup check cn1 cn2
+  What would be done to them, step by step:
+    triton-hn-setup cn1 cn2 --plan | jq -r '.steps[] | .id + \"  \" + .why'
+  Make them headnodes, after showing the plan and asking; the same again goes on where it was cut off:
+    triton-hn-setup cn1 cn2
+  Before cn1 has rebooted: let it stay a compute node
+    triton-hn-setup cn1 --undo
   Only what stands in the way, for a script:
     triton-hn-setup check cn1 --json | jq -r 'select(.verdict != \"fit\") | .why'";
 
-/// Tell what stands in the way of making compute nodes headnodes
+/// Make compute nodes headnodes
 #[derive(Debug, Parser)]
 #[command(name = "triton-hn-setup", version, after_help = format!("{EXAMPLES}\n\n{EXIT_CODES}"))]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub struct Arguments {
+    #[command(subcommand)]
+    pub command: Option<Command>,
+
+    #[command(flatten)]
+    pub setup: Option<Setup>,
+
     #[command(flatten)]
     pub common: Common,
-
-    #[command(subcommand)]
-    pub command: Command,
 }
 
 #[derive(Debug, Subcommand)]
@@ -35,7 +45,51 @@ pub enum Command {
 }
 
 #[derive(Debug, Args)]
+pub struct Setup {
+    #[command(flatten)]
+    pub whom: Whom,
+
+    /// Print the plan and exit, applying nothing
+    #[arg(long)]
+    pub plan: bool,
+
+    /// Do not ask before applying
+    #[arg(long)]
+    pub yes: bool,
+
+    /// Ask no API: what can be done by ssh alone
+    #[arg(long)]
+    pub offline: bool,
+
+    /// Take an unfinished run back, up to the reboot
+    #[arg(long, conflicts_with = "plan")]
+    pub undo: bool,
+
+    /// Steps at once
+    #[arg(short = 'j', long, value_name = "N", default_value_t = 8, value_parser = cli::flags::at_least_one)]
+    pub jobs: usize,
+
+    /// Print events as JSON lines, even on a terminal
+    #[arg(long)]
+    pub json: bool,
+
+    /// Without a majority of the datacenter's ZooKeeper, lock what headnodes can be reached
+    #[arg(long)]
+    pub accept_no_majority: bool,
+}
+
+#[derive(Debug, Args)]
 pub struct Check {
+    #[command(flatten)]
+    pub whom: Whom,
+
+    #[command(flatten)]
+    pub table: TableFlags,
+}
+
+/// Which servers, how they are reached, and which risks are taken.
+#[derive(Debug, Args)]
+pub struct Whom {
     /// Compute nodes, by hostname or UUID
     #[arg(value_name = "SERVER", required = true)]
     pub servers: Vec<String>,
@@ -48,7 +102,7 @@ pub struct Check {
     #[arg(long = "url", value_name = "SERVICE=URL", value_parser = service_url)]
     pub urls: Vec<(String, String)>,
 
-    /// Private key to log in to the servers with [default: your agent's]
+    /// Private key to look at the servers with [default: your agent's]
     #[arg(long, value_name = "FILE")]
     pub identity: Option<PathBuf>,
 
@@ -67,12 +121,9 @@ pub struct Check {
     /// A server with less memory than a headnode's core zones may use is good enough
     #[arg(long)]
     accept_little_room: bool,
-
-    #[command(flatten)]
-    pub table: TableFlags,
 }
 
-impl Check {
+impl Whom {
     pub fn accepted(&self) -> Accepted {
         Accepted {
             many: self.accept_many,

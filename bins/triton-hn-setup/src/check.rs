@@ -2,17 +2,12 @@
 // If a copy of the MPL was not distributed with this file, You can obtain one at https://mozilla.org/MPL/2.0/.
 //! `triton-hn-setup check`: a row for each guard and server.
 
-use cli::{Column, Common, Exit, Failure, Table, input};
-use documents::inventory::Inventory;
+use cli::{Column, Common, Exit, Failure, Table};
 use plan::setup::{self, Verdict};
-use platform::Host;
 use serde_json::json;
-use sync::headnodes::Login;
 
 use crate::arguments::Check;
 use crate::look;
-
-const PRODUCT: &str = concat!("triton-hn-setup/", env!("CARGO_PKG_VERSION"));
 
 const COLUMNS: &[Column] = &[
     Column::new("server"),
@@ -26,13 +21,11 @@ const COLUMNS: &[Column] = &[
 
 pub fn run(common: &Common, check: &Check) -> Result<Exit, Failure> {
     Table::check(COLUMNS, &check.table)?;
-    let inventory = inventory(common, check)?;
-    let servers = setup::named(&inventory, &check.servers).map_err(Failure::bad)?;
-    let prospects: Vec<_> = servers
-        .iter()
-        .map(|server| look::at(server, check))
-        .collect();
-    let findings = setup::check(&inventory, &servers, &prospects, check.accepted());
+    let whom = &check.whom;
+    let inventory = look::inventory(common, whom)?;
+    let servers = setup::named(&inventory, &whom.servers).map_err(Failure::bad)?;
+    let prospects = look::at_all(&servers, whom);
+    let findings = setup::check(&inventory, &servers, &prospects, whom.accepted());
     let mut table = Table::new(COLUMNS);
     let mut fit = true;
     for one in findings {
@@ -44,22 +37,4 @@ pub fn run(common: &Common, check: &Check) -> Result<Exit, Failure> {
         true => Exit::Done,
         false => Exit::Refused,
     })
-}
-
-/// The one given, or one taken now.
-fn inventory(common: &Common, check: &Check) -> Result<Inventory, Failure> {
-    if let Some(from) = &check.inventory {
-        return input::inventory(from);
-    }
-    let options = gather::Options {
-        host: Host::local(&common.root),
-        urls: check.urls.iter().cloned().collect(),
-        login: Login {
-            identity: check.identity.clone(),
-            known_hosts: check.known_hosts.clone(),
-            canceller: None,
-        },
-        product: PRODUCT.to_owned(),
-    };
-    gather::inventory(&options).map_err(Failure::failed)
 }

@@ -3,18 +3,57 @@
 //! What a server says of itself, over ssh: how it was booted, what it is, what it could boot from, and what
 //! its manatee tells. A key that is not mounted is mounted for as long as that takes.
 
-use documents::Timestamp;
-use documents::inventory::Server;
-use plan::setup::{Medium, Prospect, Seen, Shard};
-use platform::usbkey::{status, with_medium};
-use platform::{Error, Host, SshTarget, bootparams, manatee, sysinfo, vmadm, zfs};
+use std::thread;
 
-use crate::arguments::Check;
+use cli::{Common, Failure, input};
+use documents::Timestamp;
+use documents::inventory::{Inventory, Server};
+use plan::setup::{Medium, Own, Prospect, Seen, Shard};
+use platform::sysinfo::Sysinfo;
+use platform::usbkey::{status, with_medium};
+use platform::{Error, Host, SshTarget, bootparams, manatee, setup_json, sysinfo, vmadm, zfs};
+
+use sync::headnodes::Login;
+use usbkey::Node;
+
+use crate::arguments::Whom;
+
+pub const PRODUCT: &str = concat!("triton-hn-setup/", env!("CARGO_PKG_VERSION"));
 
 /// Where a headnode that boots from its pool has its boot files.
 const BOOT_DATASET: &str = "zones/boot";
 
-pub fn at(server: &Server, check: &Check) -> Prospect {
+/// The inventory that was given, or one taken now.
+pub fn inventory(common: &Common, whom: &Whom) -> Result<Inventory, Failure> {
+    if let Some(from) = &whom.inventory {
+        return input::inventory(from);
+    }
+    let options = gather::Options {
+        host: Host::local(&common.root),
+        urls: whom.urls.iter().cloned().collect(),
+        login: Login {
+            identity: whom.identity.clone(),
+            known_hosts: whom.known_hosts.clone(),
+            canceller: None,
+        },
+        product: PRODUCT.to_owned(),
+    };
+    gather::inventory(&options).map_err(Failure::failed)
+}
+
+/// Each in a thread of its own.
+pub fn at_all(servers: &[&Server], whom: &Whom) -> Vec<Prospect> {
+    thread::scope(|scope| {
+        let threads: Vec<_> = servers
+            .iter()
+            .map(|server| scope.spawn(|| at(server, whom)))
+            .collect();
+        let found = threads.into_iter().filter_map(|thread| thread.join().ok());
+        found.collect()
+    })
+}
+
+fn at(server: &Server, whom: &Whom) -> Prospect {
     let at = Timestamp::now();
     let seen = match server.admin_ip {
         None => Err("the inventory has no admin address of it".to_owned()),
@@ -22,8 +61,8 @@ pub fn at(server: &Server, check: &Check) -> Prospect {
             let target = SshTarget {
                 server_name: server.hostname.clone(),
                 address,
-                identity: check.identity.clone(),
-                known_hosts: check.known_hosts.clone(),
+                identity: whom.identity.clone(),
+                known_hosts: whom.known_hosts.clone(),
             };
             seen(&Host::ssh(target)).map_err(|error| error.to_string())
         }
@@ -42,13 +81,26 @@ fn seen(host: &Host) -> Result<Seen, Error> {
         Some(pool) => Ok(Medium::Pool(pool.to_owned())),
         None => key_or_pool(host),
     };
+    let setup = setup_json::get(host)?;
     Ok(Seen {
         headnode: booted.is_headnode(),
         setup: about.setup,
+        whole: setup.is_some_and(|setup| setup.complete && setup.has_seen("setup_complete")),
+        own: own(&about),
         platform: about.live_image,
         memory: about.mib_of_memory.and_then(|text| text.parse().ok()),
         medium,
         shard: shard(host).map_err(|error| error.to_string()),
+    })
+}
+
+fn own(about: &Sysinfo) -> Result<Own, String> {
+    let bytes = serde_json::to_vec(about).map_err(|error| error.to_string())?;
+    let node = Node::of_sysinfo(&bytes, "its sysinfo").map_err(|error| error.to_string())?;
+    Ok(Own {
+        hostname: node.hostname,
+        admin_nic: node.admin_nic,
+        admin_ip: node.admin_ip,
     })
 }
 

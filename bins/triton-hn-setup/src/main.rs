@@ -1,10 +1,11 @@
 // This Source Code Form is subject to the terms of the Mozilla Public License, v. 2.0.
 // If a copy of the MPL was not distributed with this file, You can obtain one at https://mozilla.org/MPL/2.0/.
-//! `triton-hn-setup`: compute nodes on their way to being headnodes. So far it tells what stands in the way.
+//! `triton-hn-setup`: make compute nodes headnodes.
 
 mod arguments;
 mod check;
 mod look;
+mod setup;
 
 use std::process::ExitCode;
 
@@ -16,7 +17,11 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: Arguments) -> Result<Exit, Failure> {
-    match &arguments.command {
-        Command::Check(check) => check::run(&arguments.common, check),
+    match (&arguments.command, &arguments.setup) {
+        (Some(Command::Check(check)), _) => check::run(&arguments.common, check),
+        (None, Some(setup)) => setup::run(&arguments.common, setup),
+        (None, None) => Err(Failure::bad(
+            "which SERVER is to become a headnode? see --help",
+        )),
     }
 }

@@ -6,7 +6,6 @@ mod arguments;
 mod reserve;
 mod restore;
 mod settle;
-mod show;
 
 use std::process::ExitCode;
 

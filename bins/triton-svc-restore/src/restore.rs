@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use apply::{RefusalKind, Scope, World, WorldOptions};
 use cli::events::{self, EventPrinter};
-use cli::{Exit, Failure, confirm, input, install, notices, output, signals};
+use cli::{Exit, Failure, confirm, input, install, notices, output, show, signals};
 use documents::event::Outcome;
 use documents::{Inventory, Plan, PowerOff, power};
 use plan::restore::accept;
@@ -15,7 +15,6 @@ use platform::{Canceller, Host};
 use sync::headnodes::Login;
 
 use crate::arguments::{Arguments, Ips};
-use crate::show;
 
 pub const PRODUCT: &str = concat!("triton-svc-restore/", env!("CARGO_PKG_VERSION"));
 

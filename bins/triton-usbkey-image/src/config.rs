@@ -5,7 +5,6 @@
 use std::net::IpAddr;
 
 use cli::{Common, Exit, Failure, input, output};
-use documents::inventory::{Instance, Inventory};
 use usbkey::{Node, config_of};
 
 use crate::arguments::Config;
@@ -58,37 +57,13 @@ fn binders(config: &Config) -> Result<Vec<IpAddr>, Failure> {
         return Ok(config.binders.clone());
     };
     let inventory = input::inventory(from)?;
-    let live = live_binders(&inventory);
+    let live = inventory.live_binders();
     match live.is_empty() {
         false => Ok(live),
         true => Err(Failure::refused(
             "the inventory has no binder that is known to live; give their addresses with --binder",
         )),
     }
-}
-
-/// Admin addresses of the binders that run on servers that nothing speaks against, in the order of their names.
-fn live_binders(inventory: &Inventory) -> Vec<IpAddr> {
-    let lives = |instance: &&Instance| {
-        let server = instance.server.and_then(|uuid| {
-            let mut servers = inventory.servers.iter();
-            servers.find(|server| server.uuid == uuid)
-        });
-        let server_lives = server.is_some_and(|server| {
-            server.answers == Some(true)
-                || (server.answers.is_none() && server.status.as_deref() == Some("running"))
-                || server.uuid == inventory.taken_on
-        });
-        instance.service == "binder" && instance.state.as_deref() == Some("running") && server_lives
-    };
-    let mut binders: Vec<&Instance> = inventory.instances.iter().filter(lives).collect();
-    binders.sort_by_key(|binder| (binder.alias.clone(), binder.uuid));
-    let admin = |binder: &Instance| {
-        let mut nics = binder.nics.iter();
-        let nic = nics.find(|nic| nic.nic_tag == "admin" || nic.nic_tag.starts_with("admin_"))?;
-        nic.ip
-    };
-    binders.into_iter().filter_map(admin).collect()
 }
 
 #[cfg(test)]
@@ -136,7 +111,8 @@ mod tests {
                           binder(5, 5, "running"), binder(6, 1, "stopped")],
         });
         let (inventory, _) = read::inventory(text.to_string().as_bytes()).unwrap();
-        let told: Vec<String> = live_binders(&inventory)
+        let told: Vec<String> = inventory
+            .live_binders()
             .iter()
             .map(IpAddr::to_string)
             .collect();

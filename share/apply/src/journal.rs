@@ -10,6 +10,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard};
 
+use documents::event::Outcome;
 use documents::plan::{Step, StepId};
 use documents::{Digest, Event, Plan, Uuid, read};
 use platform::Host;
@@ -64,6 +65,29 @@ pub fn runs(host: &Host) -> Vec<Uuid> {
     names.iter().filter_map(|name| name.parse().ok()).collect()
 }
 
+/// The plan of a run that was begun and did not come to its end, neither as planned nor taken back.
+pub fn unfinished(host: &Host, run: Uuid) -> Result<Option<Plan>, StepError> {
+    let folder = PathBuf::from(FOLDER).join(run.to_string());
+    let known = host.read_if_there(folder.join(EVENTS))?.unwrap_or_default();
+    let events = read::events(&known).map_err(StepError::firm)?;
+    let started = |event: &&Event| matches!(event, Event::RunStarted { .. });
+    let ended =
+        |event: &Event| matches!(event, Event::Summary(end) if end.outcome == Outcome::Done);
+    let Some(Event::RunStarted { plan, .. }) = events.iter().rev().find(started) else {
+        return Ok(None);
+    };
+    if events.last().is_some_and(ended) {
+        return Ok(None);
+    }
+    let bytes = host.read(folder.join(plan_file(plan)))?;
+    read::plan(&bytes).map(Some).map_err(StepError::firm)
+}
+
+fn plan_file(digest: &Digest) -> String {
+    let hex = digest.as_str().trim_start_matches("sha256:");
+    format!("plan-{}.json", hex.get(..12).unwrap_or(hex))
+}
+
 impl Journal {
     /// Reads what earlier runs of this identity wrote down.
     pub fn open(host: &Host, run: Uuid) -> Result<Journal, StepError> {
@@ -92,9 +116,7 @@ impl Journal {
     pub fn begin(&self, plan: &Plan) -> Result<(), StepError> {
         self.host.make_dir_all(&self.folder, 0o700)?;
         let bytes = serde_json::to_vec(plan).map_err(StepError::firm)?;
-        let digest = plan.digest();
-        let hex = digest.as_str().trim_start_matches("sha256:");
-        let name = format!("plan-{}.json", hex.get(..12).unwrap_or(hex));
+        let name = plan_file(&plan.digest());
         self.host
             .write_atomic(self.folder.join(name), &bytes, 0o600)?;
 

@@ -28,7 +28,7 @@ mod verbs;
 mod world;
 
 pub use executor::{Options, RefusalKind, Refused, apply};
-pub use journal::{Journal, runs};
+pub use journal::{Journal, runs, unfinished};
 pub use lift::lift;
 pub use lock::Scope;
 pub use step::{Look, StepError};

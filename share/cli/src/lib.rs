@@ -14,6 +14,7 @@ pub mod logs;
 pub mod notices;
 pub mod output;
 pub mod progress;
+pub mod show;
 pub mod signals;
 pub mod table;
 

@@ -292,6 +292,14 @@ pub struct Replaced {
     pub alias: String,
 }
 
+impl Server {
+    /// Nothing speaks against its being alive: it answered just now, or nobody asked and CNAPI says so.
+    pub fn lives(&self) -> bool {
+        let said = self.answers.is_none() && self.status.as_deref() == Some("running");
+        self.answers == Some(true) || said
+    }
+}
+
 impl Instance {
     /// Its machine, or VMAPI, knows that it is no more.
     pub fn is_destroyed(&self) -> bool {
@@ -317,6 +325,22 @@ impl Inventory {
             .iter()
             .filter(|p| p.vm == vm)
             .max_by_key(|p| p.as_of)
+    }
+
+    /// Admin addresses of the binders that run on servers that live, in the order of their names.
+    pub fn live_binders(&self) -> Vec<IpAddr> {
+        let lives = |instance: &&Instance| {
+            let server = instance.server.and_then(|uuid| self.server_by_uuid(uuid));
+            let alive = server.is_some_and(|at| at.lives() || at.uuid == self.taken_on);
+            instance.service == "binder" && instance.state.as_deref() == Some("running") && alive
+        };
+        let mut binders: Vec<&Instance> = self.instances.iter().filter(lives).collect();
+        binders.sort_by_key(|binder| (binder.alias.clone(), binder.uuid));
+        let admin = |binder: &Instance| {
+            let of_admin = |nic: &&Nic| nic.nic_tag == "admin" || nic.nic_tag.starts_with("admin_");
+            binder.nics.iter().find(of_admin)?.ip
+        };
+        binders.into_iter().filter_map(admin).collect()
     }
 
     pub fn network_named(&self, name: &str) -> Option<&Network> {

@@ -12,6 +12,7 @@ pub mod setup;
 
 pub use catalogue::{Catalogue, CatalogueError};
 pub use restore::{RestoreOptions, plan_restore};
+pub use setup::{SetupOptions, plan_setup};
 
 /// Why no plan can be made at all. What a plan could say about itself it says in `refusals` instead.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]

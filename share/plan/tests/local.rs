@@ -61,7 +61,9 @@ fn what_is_gone_is_made_again_here_and_nothing_is_fenced() {
     assert_eq!(made(&plan), BTreeSet::from(["cloudapi", "imgapi"]));
     let fences = |verb: &Verb| matches!(verb, Verb::FenceDeclare(_) | Verb::CheckSilent(_));
     assert!(!plan.steps.iter().any(|step| fences(&step.verb)));
-    let Goal::Restore(goal) = &plan.goal;
+    let Goal::Restore(goal) = &plan.goal else {
+        panic!("another goal");
+    };
     assert_eq!((goal.lost.len(), goal.zones.len(), goal.on), (0, 2, TARGET));
 }
 

@@ -6,7 +6,7 @@
 
 use documents::inventory::Inventory;
 use documents::{Timestamp, read};
-use plan::setup::{Accepted, GUARDS, Medium, Prospect, Seen, Shard, Verdict, check, named};
+use plan::setup::{Accepted, GUARDS, Medium, Own, Prospect, Seen, Shard, Verdict, check, named};
 use serde_json::{Value, json};
 
 const AT: &str = "2026-11-24T00:00:00Z";
@@ -49,6 +49,12 @@ fn seen() -> Seen {
     Seen {
         headnode: false,
         setup: true,
+        whole: true,
+        own: Ok(Own {
+            hostname: "server2".to_owned(),
+            admin_nic: "00:50:56:2b:44:10".to_owned(),
+            admin_ip: "10.99.99.45".parse().unwrap(),
+        }),
         platform: Some("20260313T002414Z".to_owned()),
         memory: Some(65_536),
         medium: Ok(Medium::Key),
@@ -101,7 +107,7 @@ fn nothing_speaks_against_a_set_up_compute_node_with_a_key() {
 #[test]
 fn each_guard_refuses_with_its_reason() {
     type Change = fn(&mut Value, &mut Seen);
-    let cases: [(&str, &str, Change); 16] = [
+    let cases: [(&str, &str, Change); 17] = [
         (
             "compute-node",
             "CNAPI says that it is a headnode already",
@@ -119,6 +125,9 @@ fn each_guard_refuses_with_its_reason() {
         }),
         ("set-up", "its sysinfo does not", |_, seen| {
             seen.setup = false
+        }),
+        ("set-up", "headnode.sh makes core zones", |_, seen| {
+            seen.whole = false
         }),
         ("headnodes", "there would be 5 headnodes", |facts, _| {
             let servers = facts["servers"].as_array_mut().unwrap();

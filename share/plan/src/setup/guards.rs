@@ -5,10 +5,10 @@
 
 use std::collections::BTreeSet;
 
-use documents::Timestamp;
 use documents::inventory::{Instance, Inventory, Learnt, Server};
 
-use super::{Accepted, Finding, Medium, Prospect, Seen, Shard, Verdict};
+use super::case::{Case, Word, finding, taken};
+use super::{Accepted, Finding, Medium, Prospect, Shard};
 
 /// OS-6160: `/usbkey` may be missing at a headnode's first boot.
 const OLDEST_PLATFORM: &str = "20170830";
@@ -21,24 +21,6 @@ const FEWEST_PEERS: usize = 3;
 
 /// More headnodes than these have no known use.
 const MOST_HEADNODES: usize = 4;
-
-/// What is said about a server: the verdict, its reason, the flag that accepts it, by whose word.
-struct Word {
-    verdict: Verdict,
-    why: String,
-    accept: Option<(&'static str, bool)>,
-    learnt: Learnt,
-}
-
-/// What a guard looks at.
-struct Case<'a> {
-    inventory: &'a Inventory,
-    server: &'a Server,
-    prospect: &'a Prospect,
-    /// Headnodes afterwards.
-    headnodes: usize,
-    accepted: Accepted,
-}
 
 type Guard = fn(&Case<'_>) -> Word;
 
@@ -99,73 +81,6 @@ pub fn check(
     findings
 }
 
-fn finding(server: &Server, guard: &'static str, word: Word) -> Finding {
-    let taken = word.accept.is_some_and(|(_, taken)| taken);
-    Finding {
-        server: server.hostname.clone(),
-        guard,
-        verdict: match word.verdict {
-            Verdict::Refused | Verdict::Unknown if taken => Verdict::Accepted,
-            verdict => verdict,
-        },
-        why: word.why,
-        accept: word.accept.map(|(flag, _)| flag),
-        from: word.learnt.from,
-        at: word.learnt.at,
-    }
-}
-
-impl Word {
-    fn new(verdict: Verdict, why: impl Into<String>, learnt: &Learnt) -> Word {
-        Word {
-            verdict,
-            why: why.into(),
-            accept: None,
-            learnt: learnt.clone(),
-        }
-    }
-
-    fn fit(why: impl Into<String>, learnt: &Learnt) -> Word {
-        Word::new(Verdict::Fit, why, learnt)
-    }
-
-    fn refused(why: impl Into<String>, learnt: &Learnt) -> Word {
-        Word::new(Verdict::Refused, why, learnt)
-    }
-
-    fn unknown(why: impl Into<String>, learnt: &Learnt) -> Word {
-        Word::new(Verdict::Unknown, why, learnt)
-    }
-
-    fn accepted_by(self, flag: &'static str, taken: bool) -> Word {
-        Word {
-            accept: Some((flag, taken)),
-            ..self
-        }
-    }
-}
-
-impl Case<'_> {
-    /// What was found on the server itself just now.
-    fn seen(&self, what: impl FnOnce(&Seen, &Learnt) -> Word) -> Word {
-        let learnt = Learnt::new(format!("ssh@{}", self.server.hostname), self.prospect.at);
-        match &self.prospect.seen {
-            Ok(seen) => what(seen, &learnt),
-            Err(why) => Word::unknown(
-                format!(
-                    "it could not be looked at: {why}; log in there as root by your agent first"
-                ),
-                &learnt,
-            ),
-        }
-    }
-
-    fn instances(&self) -> impl Iterator<Item = &Instance> {
-        let alive = |instance: &&Instance| !instance.is_destroyed();
-        self.inventory.instances.iter().filter(alive)
-    }
-}
-
 fn compute_node(case: &Case<'_>) -> Word {
     if case.server.headnode {
         return Word::refused(
@@ -189,10 +104,14 @@ fn set_up(case: &Case<'_>) -> Word {
             &case.server.learnt,
         );
     }
-    case.seen(|seen, learnt| match seen.setup {
-        true => Word::fit("its sysinfo says so, too", learnt),
-        false => Word::refused(
+    case.seen(|seen, learnt| match (seen.setup, seen.whole) {
+        (true, true) => Word::fit("its sysinfo and setup.json say so, too", learnt),
+        (false, _) => Word::refused(
             "CNAPI says that it is set up, and its sysinfo does not: sysinfo -u there, and see again",
+            learnt,
+        ),
+        (true, false) => Word::refused(
+            "its /var/lib/setup.json does not say that its setup was finished, and headnode.sh makes core zones where it was not",
             learnt,
         ),
     })
@@ -383,6 +302,13 @@ fn weakness(shard: &Shard) -> Option<String> {
 
 fn medium(case: &Case<'_>) -> Word {
     case.seen(|seen, learnt| match &seen.medium {
+        Ok(_) if seen.own.is_err() => Word::unknown(
+            format!(
+                "what its configuration would be could not be learnt: {}",
+                seen.own.as_ref().err().map_or("", String::as_str)
+            ),
+            learnt,
+        ),
         Ok(Medium::Key) => Word::fit("it has a Triton key", learnt),
         Ok(Medium::Pool(pool)) => Word::fit(format!("it boots from its pool {pool}"), learnt),
         Err(why) => Word::refused(
@@ -390,10 +316,4 @@ fn medium(case: &Case<'_>) -> Word {
             learnt,
         ),
     })
-}
-
-/// The inventory as a whole.
-fn taken(case: &Case<'_>) -> Learnt {
-    let at: Timestamp = case.inventory.taken_at;
-    Learnt::new("inventory", at)
 }

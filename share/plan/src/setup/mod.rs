@@ -3,13 +3,20 @@
 //! What speaks against making a compute node a headnode. Nothing is assumed: what nobody could tell is `unknown`, and unknown is
 //! not fit.
 
+mod case;
 mod guards;
+mod notices;
+mod planner;
+mod steps;
+
+use std::net::IpAddr;
 
 use documents::inventory::{Inventory, Server};
 use documents::{Timestamp, Uuid};
 use serde::Serialize;
 
 pub use guards::{GUARDS, check};
+pub use planner::{SetupOptions, plan_setup, run_of};
 
 /// A server that is to become a headnode, as it was found over ssh just now; or why it was not.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,6 +31,10 @@ pub struct Seen {
     /// It was booted as a headnode.
     pub headnode: bool,
     pub setup: bool,
+    /// Its setup was finished, as `/var/lib/setup.json` tells: headnode.sh makes core zones where it was not.
+    pub whole: bool,
+    /// What is its own in a configuration; or why nobody could tell.
+    pub own: Result<Own, String>,
     /// The platform that runs.
     pub platform: Option<String>,
     /// MiB.
@@ -32,6 +43,15 @@ pub struct Seen {
     pub medium: Result<Medium, String>,
     /// The database's shard, where it has a running peer of it; or why nobody could tell.
     pub shard: Result<Option<Shard>, String>,
+}
+
+/// What a new headnode's configuration has of the headnode itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Own {
+    pub hostname: String,
+    /// MAC of its NIC on the admin network.
+    pub admin_nic: String,
+    pub admin_ip: IpAddr,
 }
 
 /// What a peer of the database tells of its shard.

@@ -27,7 +27,7 @@ pub fn refusals(plan: &Plan) -> String {
 /// The whole plan, for the question before it is applied.
 pub fn plan(plan: &Plan) -> String {
     let mut text = refusals(plan);
-    text.push_str(&cli::notices::text(&plan.notices));
+    text.push_str(&crate::notices::text(&plan.notices));
     let width = plan
         .steps
         .iter()

@@ -32,7 +32,7 @@ pub struct Arguments {
     pub command: Option<Command>,
 
     #[command(flatten)]
-    pub setup: Option<Setup>,
+    pub setup: Setup,
 
     #[command(flatten)]
     pub common: Common,

@@ -17,11 +17,8 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: Arguments) -> Result<Exit, Failure> {
-    match (&arguments.command, &arguments.setup) {
-        (Some(Command::Check(check)), _) => check::run(&arguments.common, check),
-        (None, Some(setup)) => setup::run(&arguments.common, setup),
-        (None, None) => Err(Failure::bad(
-            "which SERVER is to become a headnode? see --help",
-        )),
+    match &arguments.command {
+        Some(Command::Check(check)) => check::run(&arguments.common, check),
+        None => setup::run(&arguments.common, &arguments.setup),
     }
 }

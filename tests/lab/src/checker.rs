@@ -18,9 +18,9 @@ use crate::lab::Lab;
 use crate::model::HostState;
 use crate::servers::addresses;
 
-/// Services whose members rejoin when their headnode comes back: their records on a dead server are no lie, until the server is
-/// given up for good.
-const CLUSTERS: [&str; 3] = ["binder", "manatee", "moray"];
+/// Services whose instances go on when their headnode comes back, beside those that lived on: their records on a dead server are no
+/// lie, until the server is given up for good.
+const CLUSTERS: [&str; 4] = ["binder", "dhcpd", "manatee", "moray"];
 
 /// A zone as the machine itself has it.
 struct Zone {

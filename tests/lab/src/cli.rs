@@ -84,6 +84,9 @@ enum Verb {
     },
     /// Lose a headnode and get its services back, from nothing, in one command
     Demo {
+        /// Make the other headnodes of compute nodes first
+        #[arg(long)]
+        setup: bool,
         /// Real seconds that a second of the datacenter takes
         #[arg(long, default_value_t = Timings::default().scale)]
         scale: f64,
@@ -236,10 +239,11 @@ pub fn main() -> ExitCode {
         Verb::Status { place, json } => status(place.dir(), json),
         Verb::Check { place, json } => check(place.dir(), json),
         Verb::Demo {
+            setup,
             scale,
             release,
             json,
-        } => demonstrate(scale, release, json),
+        } => demonstrate(setup, scale, release, json),
         Verb::CrashMatrix {
             full,
             runs,
@@ -406,13 +410,14 @@ fn check(dir: PathBuf, json: bool) -> Result<u8> {
     Ok(u8::from(!found.is_empty()))
 }
 
-fn demonstrate(scale: f64, release: bool, json: bool) -> Result<u8> {
+fn demonstrate(setup: bool, scale: f64, release: bool, json: bool) -> Result<u8> {
     let install = stage::stage(release)?;
     let folder = tempfile::Builder::new()
         .prefix("triton-demo-")
         .tempdir()
         .attempted("making a folder for the demo")?;
-    demo::run(folder.path().join("dc"), install, scale, json).map(|good| u8::from(!good))
+    let dir = folder.path().join("dc");
+    demo::run(dir, install, scale, setup, json).map(|good| u8::from(!good))
 }
 
 fn size(json: bool) -> Result<u8> {

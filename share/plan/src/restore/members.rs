@@ -1,9 +1,10 @@
 // This Source Code Form is subject to the terms of the Mozilla Public License, v. 2.0.
 // If a copy of the MPL was not distributed with this file, You can obtain one at https://mozilla.org/MPL/2.0/.
-//! Lost members of clusters. They are not copied: the members that live carry on, and the records stop naming the dead ones.
+//! Lost instances that nothing takes the place of, because others live: members of clusters, a headnode's own dhcpd. They are not
+//! copied: those that live carry on, and the records stop naming the dead ones.
 //! Their NICs stay theirs, so that nobody else is given their addresses should the server come back.
 
-use contract::row::Restore;
+use contract::row::{Count, Restore};
 use documents::inventory::Instance;
 use documents::plan::{Level, Step, StepId};
 use documents::verb::{Expects, RecordDelete, VmRetire};
@@ -21,8 +22,23 @@ pub fn retire(world: &World<'_>, selection: &Selection<'_>, plan: &mut Plan) {
     let mut lost: Vec<&Instance> = world
         .lost_instances()
         .filter(|one| {
-            let row = world.row(&one.service);
-            row.is_some_and(|row| matches!(row.restore, Restore::Rejoin { .. }))
+            let Some(row) = world.row(&one.service) else {
+                return false;
+            };
+            let replaced = || {
+                selection
+                    .replace
+                    .iter()
+                    .any(|new| new.lost.uuid == one.uuid)
+            };
+            let several = matches!(row.count, Count::Any | Count::PerHeadnode);
+            match row.restore {
+                Restore::Rejoin { .. } => true,
+                Restore::Replace {} if several => {
+                    !world.survivors(&one.service).is_empty() && !replaced()
+                }
+                _ => false,
+            }
         })
         .collect();
     lost.sort_by_key(|one| (&one.service, &one.alias, one.uuid));
@@ -33,7 +49,11 @@ pub fn retire(world: &World<'_>, selection: &Selection<'_>, plan: &mut Plan) {
     }
     let mut services: Vec<&str> = lost.iter().map(|one| one.service.as_str()).collect();
     services.dedup();
-    for service in services {
+    let rejoins = |service: &&str| {
+        let row = world.row(service);
+        row.is_some_and(|row| matches!(row.restore, Restore::Rejoin { .. }))
+    };
+    for service in services.into_iter().filter(rejoins) {
         back_to_three(world, service, plan);
     }
 }
@@ -112,14 +132,13 @@ fn back_to_three(world: &World<'_>, service: &str, plan: &mut Plan) {
         .filter_map(|one| Some(world.hostname(one.server?)))
         .collect();
     let command = match service {
-        "binder" => "sdcadm post-setup ha-binder -s SERVER",
-        "manatee" => "sdcadm post-setup ha-manatee -s SERVER",
-        _ => "sdcadm create --image=current --server=SERVER --skip-ha-check",
+        "binder" => format!("sdcadm post-setup ha-binder {} SERVER", alive.join(" ")),
+        "manatee" => "sdcadm post-setup ha-manatee -s SERVER".to_owned(),
+        _ => format!("sdcadm create {service} -s SERVER"),
     };
     let text = format!(
-        "it goes on with the members on {}; when a third headnode is there, bring it back to three: {command}{}",
+        "it goes on with the members on {}; when a third headnode is there, bring it back to three: {command}",
         alive.join(" and "),
-        if service == "moray" { " moray" } else { "" },
     );
     notice(plan, Level::Must, service, text);
 }

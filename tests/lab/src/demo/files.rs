@@ -4,7 +4,7 @@
 
 use serde_json::Value;
 
-use super::{LOST, TARGET, service_of, succeeded};
+use super::{LOST, service_of, succeeded};
 use crate::error::{LabError, Result};
 use crate::running::Running;
 
@@ -44,17 +44,17 @@ pub fn plant(lab: &Running, round: &str) -> Result<Vec<Planted>> {
 }
 
 /// Files that are not there, or not as they were.
-pub fn damaged(lab: &Running, planted: &[Planted]) -> Result<Vec<String>> {
+pub fn damaged(lab: &Running, target: &str, planted: &[Planted]) -> Result<Vec<String>> {
     let mut damaged = Vec::new();
     for file in planted {
-        let root = match zone_root(lab, TARGET, &file.service) {
+        let root = match zone_root(lab, target, &file.service) {
             Ok(root) => root,
             Err(error) => {
                 damaged.push(format!("{} {}: {error}", file.service, file.path));
                 continue;
             }
         };
-        let output = lab.script(TARGET, &format!("cat '{root}{}'", file.path), b"")?;
+        let output = lab.script(target, &format!("cat '{root}{}'", file.path), b"")?;
         if !output.status.success() || output.stdout != file.content {
             let found = if output.status.success() {
                 "differs"

@@ -1,11 +1,13 @@
 // This Source Code Form is subject to the terms of the Mozilla Public License, v. 2.0.
 // If a copy of the MPL was not distributed with this file, You can obtain one at https://mozilla.org/MPL/2.0/.
 //! `cargo lab demo`: a datacenter loses the headnode that has one instance of every service, and gets all of them back on the
-//! second, driven by the product's own tools. The demo only arranges, kills and checks; it restores nothing itself.
+//! second, driven by the product's own tools. The demo only arranges, kills and checks; it restores nothing itself. With `--setup`
+//! the other headnodes are compute nodes at first, and become headnodes by the product's tools as well.
 
 mod files;
 mod path;
 mod report;
+mod setup;
 
 use std::path::PathBuf;
 use std::process::Output;
@@ -22,12 +24,25 @@ use report::ServiceLine;
 pub const LOST: &str = "headnode0";
 pub const TARGET: &str = "headnode1";
 
-/// Cluster members are not restored: the surviving ones carry on.
-const CLUSTERS: [&str; 3] = ["binder", "manatee", "moray"];
+/// Who takes the lost headnode's services over, and who else there is.
+#[derive(Debug, Clone, Copy)]
+struct Survivors {
+    target: &'static str,
+    third: &'static str,
+}
 
 /// Runs the demo and prints its verdict. True when everything is as it should be.
-pub fn run(dir: PathBuf, install: PathBuf, scale: f64, as_json: bool) -> Result<bool> {
-    let report = play(dir, install, scale)?;
+pub fn run(
+    dir: PathBuf,
+    install: PathBuf,
+    scale: f64,
+    from_compute_nodes: bool,
+    as_json: bool,
+) -> Result<bool> {
+    let report = match from_compute_nodes {
+        true => setup::play(dir, install, scale)?,
+        false => play(dir, install, scale)?,
+    };
     report.print(as_json)?;
     Ok(report.good())
 }
@@ -45,37 +60,51 @@ pub fn play(dir: PathBuf, install: PathBuf, scale: f64) -> Result<Report> {
         ..Report::default()
     };
 
-    let lost = lost_services(&lab)?;
     one_binder_each(&lab)?;
     say("reserving addresses for the day when no NAPI lives");
     let reserve = "triton-svc-restore reserve --yes";
     succeeded(LOST, reserve, lab.script(LOST, reserve, b"")?)?;
-    let mut planted = files::plant(&lab, "first")?;
+    let survivors = Survivors {
+        target: TARGET,
+        third: "headnode2",
+    };
+    lose_and_restore(&lab, survivors, &mut report)?;
+    report.total_seconds = began.elapsed().as_secs_f64();
+    Ok(report)
+}
+
+/// The part that every demo ends with.
+fn lose_and_restore(lab: &Running, survivors: Survivors, report: &mut Report) -> Result<()> {
+    let Survivors { target, third } = survivors;
+    let lost = lost_services(lab, survivors)?;
+    let mut planted = files::plant(lab, "first")?;
     say("syncing: the other headnodes pull what restores headnode0's services");
     let syncing = Instant::now();
-    sync(&lab, TARGET)?;
-    sync(&lab, "headnode2")?;
-    planted.extend(files::plant(&lab, "second")?);
+    sync(lab, target)?;
+    sync(lab, third)?;
+    planted.extend(files::plant(lab, "second")?);
     // What it pulls is at least as new as its beginning.
     let synced = Instant::now();
-    sync(&lab, TARGET)?;
+    sync(lab, target)?;
     report.sync_seconds = syncing.elapsed().as_secs_f64();
 
     say("cutting headnode0's power");
     lab.kill_host(LOST)?;
     let killed = Instant::now();
 
-    say("restoring on headnode1: triton-svc-restore --lost headnode0 --yes");
+    say(&format!(
+        "restoring on {target}: triton-svc-restore --lost {LOST} --yes"
+    ));
     let restoring = Instant::now();
-    let events = restore(&lab)?;
+    let events = restore(lab, target)?;
     report.restore_seconds = restoring.elapsed().as_secs_f64();
-    report.path = path::of(&journalled_plan(&lab)?, &events);
+    report.path = path::of(&journalled_plan(lab, target)?, &events);
 
     say("checking services, files, call log and records");
     let restoring_ms = restoring.duration_since(killed);
     for (service, alias) in &lost {
         let back = report::back_after(&events, service).map(|after| after + restoring_ms);
-        let trouble = unhealthy(&lab, service)?;
+        let trouble = unhealthy(lab, target, service)?;
         report.services.push(ServiceLine {
             service: service.clone(),
             lost: alias.clone(),
@@ -85,12 +114,11 @@ pub fn play(dir: PathBuf, install: PathBuf, scale: f64) -> Result<Report> {
         });
     }
     report.images = report::images_at_fault(&events);
-    report.damaged = files::damaged(&lab, &planted)?;
+    report.damaged = files::damaged(lab, target, &planted)?;
     report.files = planted.len();
-    report.inconsistencies = settled(&lab)?;
-    report.destroys = destroys(&lab)?;
-    report.total_seconds = began.elapsed().as_secs_f64();
-    Ok(report)
+    report.inconsistencies = settled(lab)?;
+    report.destroys = destroys(lab)?;
+    Ok(())
 }
 
 /// What the demo is doing, for whoever watches.
@@ -98,13 +126,16 @@ fn say(what: &str) {
     eprintln!("demo: {what}");
 }
 
-/// The lab's own list, from before the kill: (service, alias) of every running core zone of the lost headnode that is no
-/// member of a cluster.
-fn lost_services(lab: &Running) -> Result<Vec<(String, String)>> {
+/// The lab's own list, from before the kill: (service, alias) of every running core zone of the lost headnode whose service
+/// does not live on elsewhere.
+fn lost_services(lab: &Running, survivors: Survivors) -> Result<Vec<(String, String)>> {
+    let mut live = zones(lab, survivors.target)?;
+    live.extend(zones(lab, survivors.third)?);
+    let lives_on = |service: &str| live.iter().any(|alias| service_of(alias) == service);
     let mut lost: Vec<(String, String)> = zones(lab, LOST)?
         .into_iter()
         .map(|alias| (service_of(&alias), alias))
-        .filter(|(service, _)| !CLUSTERS.contains(&service.as_str()))
+        .filter(|(service, _)| !lives_on(service))
         .collect();
     lost.sort();
     Ok(lost)
@@ -122,11 +153,11 @@ pub fn one_binder_each(lab: &Running) -> Result<()> {
 }
 
 /// The plan that was applied, as the journal keeps it.
-fn journalled_plan(lab: &Running) -> Result<Value> {
+fn journalled_plan(lab: &Running, target: &str) -> Result<Value> {
     let command = "cat /var/sdcadm/journal/*/plan-*.json";
-    let output = succeeded(TARGET, command, lab.script(TARGET, command, b"")?)?;
+    let output = succeeded(target, command, lab.script(target, command, b"")?)?;
     serde_json::from_slice(&output.stdout)
-        .map_err(|error| LabError::Failed(format!("{command} on {TARGET}: {error}")))
+        .map_err(|error| LabError::Failed(format!("{command} on {target}: {error}")))
 }
 
 fn service_of(alias: &str) -> String {
@@ -163,9 +194,9 @@ fn sync(lab: &Running, host: &str) -> Result<()> {
 }
 
 /// Restores as an operator would; the events are what the tool printed.
-fn restore(lab: &Running) -> Result<Vec<Value>> {
+fn restore(lab: &Running, target: &str) -> Result<Vec<Value>> {
     let command = format!("triton-svc-restore --lost {LOST} --yes");
-    let output = succeeded(TARGET, &command, lab.script(TARGET, &command, b"")?)?;
+    let output = succeeded(target, &command, lab.script(target, &command, b"")?)?;
     String::from_utf8_lossy(&output.stdout)
         .lines()
         .map(|line| {
@@ -205,13 +236,13 @@ const APIS: [(&str, &str, &str, &str); 11] = [
 
 /// Asks a service at its name for a body that says it works; of one without an API, whether its zone runs and is set up. `None`
 /// when all is well.
-fn unhealthy(lab: &Running, service: &str) -> Result<Option<String>> {
+fn unhealthy(lab: &Running, target: &str, service: &str) -> Result<Option<String>> {
     let api = APIS.iter().find(|(name, ..)| *name == service);
     let Some((_, path, pointer, wanted)) = api else {
         let status = lab.control(&json!({"do": "status"}))?;
         let hosts = status["hosts"].as_array().into_iter().flatten();
         let zones = hosts
-            .filter(|host| host["host"] == TARGET)
+            .filter(|host| host["host"] == target)
             .flat_map(|host| host["zones"].as_array().into_iter().flatten());
         let works = |zone: &Value| {
             let alias = zone["alias"].as_str().map(service_of);
@@ -220,7 +251,7 @@ fn unhealthy(lab: &Running, service: &str) -> Result<Option<String>> {
                 && zone["set_up"] == true
         };
         let well = zones.into_iter().any(works);
-        return Ok((!well).then(|| format!("no zone of it runs on {TARGET} that is set up")));
+        return Ok((!well).then(|| format!("no zone of it runs on {target} that is set up")));
     };
     let answer = lab.control(&json!({"do": "fetch", "service": service, "path": path}))?;
     let found = answer["body"].pointer(pointer).map(ToString::to_string);

@@ -22,6 +22,8 @@ pub struct Report {
     pub destroys: Vec<String>,
     pub path: Path,
     pub up_seconds: f64,
+    /// What it took to make headnodes of compute nodes, where that was done.
+    pub setup_seconds: Option<f64>,
     pub sync_seconds: f64,
     pub restore_seconds: f64,
     pub total_seconds: f64,
@@ -120,7 +122,7 @@ impl Report {
     fn verdict(&self) -> Value {
         let restored = self.services.iter().filter(|line| line.restored()).count();
         let seconds = |value: f64| (value * 10.0).round() / 10.0;
-        json!({
+        let mut verdict = json!({
             "kind": "triton.demo/1",
             "lost": self.services.len(),
             "restored": restored,
@@ -137,7 +139,11 @@ impl Report {
                 "restore": seconds(self.restore_seconds),
                 "total": seconds(self.total_seconds),
             },
-        })
+        });
+        if let Some(setup) = self.setup_seconds {
+            verdict["seconds"]["setup"] = json!(seconds(setup));
+        }
+        verdict
     }
 
     fn table(&self) -> String {
@@ -179,8 +185,14 @@ impl Report {
             text.push_str(&format!("  {step:<24} {seconds:>5.1} s\n"));
         }
         text.push_str(&format!(
-            "Seconds: datacenter up {:.1}, sync {:.1}, restore {:.1}, all {:.1}.\n",
-            self.up_seconds, self.sync_seconds, self.restore_seconds, self.total_seconds
+            "Seconds: datacenter up {:.1}, {}sync {:.1}, restore {:.1}, all {:.1}.\n",
+            self.up_seconds,
+            self.setup_seconds
+                .map(|setup| format!("headnodes made {setup:.1}, "))
+                .unwrap_or_default(),
+            self.sync_seconds,
+            self.restore_seconds,
+            self.total_seconds
         ));
         text
     }

@@ -11,6 +11,7 @@ use std::{env, thread};
 use clap::{Args, Parser, Subcommand};
 use serde_json::{Value, json};
 
+use crate::crash::Story;
 use crate::error::{Attempted, LabError, Result};
 use crate::lab::Timings;
 use crate::running::{self, Options};
@@ -99,6 +100,9 @@ enum Verb {
     },
     /// Kill the restore of a whole headnode at its calls, one after the other, and run it again each time
     CrashMatrix {
+        /// Instead, kill what makes a compute node a headnode
+        #[arg(long)]
+        setup: bool,
         /// At every call, before and after it; takes an hour or more
         #[arg(long)]
         full: bool,
@@ -245,11 +249,18 @@ pub fn main() -> ExitCode {
             json,
         } => demonstrate(setup, scale, release, json),
         Verb::CrashMatrix {
+            setup,
             full,
             runs,
             seed,
             json,
-        } => crash_matrix(full, runs, seed, json),
+        } => crash_matrix(
+            if setup { Story::Setup } else { Story::Whole },
+            full,
+            runs,
+            seed,
+            json,
+        ),
         Verb::Test { arguments } => suite::run(&arguments).and_then(|worst| {
             size(false)?;
             Ok(worst)
@@ -357,13 +368,13 @@ fn text(value: &Value) -> &str {
     value.as_str().unwrap_or("-")
 }
 
-fn crash_matrix(full: bool, runs: usize, seed: u64, json: bool) -> Result<u8> {
+fn crash_matrix(story: Story, full: bool, runs: usize, seed: u64, json: bool) -> Result<u8> {
     let options = crash::Options {
         install: stage::stage(true)?,
         full,
         runs,
         seed,
-        every_service: true,
+        story,
     };
     let verdict = crash::run(&options, &|line| eprintln!("crash-matrix: {line}"))?;
     print(match json {

@@ -1,7 +1,10 @@
 // This Source Code Form is subject to the terms of the Mozilla Public License, v. 2.0.
 // If a copy of the MPL was not distributed with this file, You can obtain one at https://mozilla.org/MPL/2.0/.
-//! `cargo lab crash-matrix`: the restore of a whole headnode, killed before or after any one of its external calls and run again,
-//! must end as one that nobody disturbed. All runs go on from the same datacenter, kept right after its loss.
+//! `cargo lab crash-matrix`: a long run of the product, killed before or after any one of its external calls and run again, must end
+//! as one that nobody disturbed. All runs go on from the same datacenter, kept right before it.
+
+mod restore;
+mod setup;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -12,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::demo::{self, LOST, TARGET, succeeded};
+use crate::demo::{LOST, TARGET, succeeded};
 use crate::error::{Attempted, LabError, Result};
 use crate::running::{self, Running};
 
@@ -28,8 +31,36 @@ pub struct Options {
     pub full: bool,
     pub runs: usize,
     pub seed: u64,
-    /// The lost headnode had one of every service; else the few of a lab that nobody asked more of.
-    pub every_service: bool,
+    pub story: Story,
+}
+
+/// What is killed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Story {
+    /// The restore of a headnode that had one of every service.
+    Whole,
+    /// The restore of one that had a few.
+    Few,
+    /// A compute node that becomes a headnode.
+    Setup,
+}
+
+impl Story {
+    /// The headnode that the plan is applied on.
+    fn host(self) -> &'static str {
+        match self {
+            Story::Whole | Story::Few => TARGET,
+            Story::Setup => LOST,
+        }
+    }
+
+    fn at_once(self) -> usize {
+        match self {
+            Story::Whole | Story::Few => AT_ONCE,
+            // Each has a copy of the whole product on the new headnode.
+            Story::Setup => 4,
+        }
+    }
 }
 
 /// What came of it.
@@ -71,7 +102,7 @@ impl Point {
 pub fn run(options: &Options, say: &(dyn Fn(&str) + Sync)) -> Result<Verdict> {
     let began = Instant::now();
     let folder = tempfile::tempdir().attempted("making a folder for the crash matrix")?;
-    say("preparing: a datacenter that has just lost its first headnode");
+    say("preparing: a datacenter right before what is killed");
     let kept = folder.path().join("kept");
     prepare(options, &folder.path().join("first"), &kept)?;
     let undisturbed = undisturbed(options, &folder.path().join("undisturbed"), &kept)?;
@@ -87,7 +118,7 @@ pub fn run(options: &Options, say: &(dyn Fn(&str) + Sync)) -> Result<Verdict> {
     let strayed = Mutex::new(Vec::new());
     let next = AtomicUsize::new(0);
     thread::scope(|scope| {
-        for _ in 0..AT_ONCE {
+        for _ in 0..options.story.at_once() {
             scope.spawn(|| {
                 while let Some(point) = points.get(next.fetch_add(1, Ordering::Relaxed)) {
                     let dir = folder
@@ -138,26 +169,22 @@ fn some(calls: u64, runs: usize, seed: u64) -> Vec<Point> {
 fn options_of(options: &Options, dir: &Path, from: Option<&Path>) -> running::Options {
     let mut lab = running::Options::new(dir.to_owned(), options.install.clone());
     lab.timings.scale = 0.01;
-    lab.all_on_first = options.every_service;
+    lab.all_on_first = options.story == Story::Whole;
+    if options.story == Story::Setup {
+        lab.headnodes = 1;
+        lab.convertible = 1;
+    }
     lab.from = from.map(Path::to_owned);
     lab
 }
 
-/// Syncs, loses the headnode, plans, and keeps the datacenter as it is then.
+/// Brings the datacenter to that point, and keeps it.
 fn prepare(options: &Options, dir: &Path, kept: &Path) -> Result<()> {
     let lab = Running::start(&options_of(options, dir, None))?;
-    if options.every_service {
-        demo::one_binder_each(&lab)?;
+    match options.story {
+        Story::Whole | Story::Few => restore::prepare(&lab, options.story == Story::Whole)?,
+        Story::Setup => setup::prepare(&lab)?,
     }
-    for (host, command) in [
-        (LOST, "triton-svc-restore reserve --yes"),
-        (TARGET, "triton-sync-data"),
-    ] {
-        succeeded(host, command, lab.script(host, command, b"")?)?;
-    }
-    lab.lose_host(LOST)?;
-    let plan = format!("triton-svc-restore --lost {LOST} --plan > /var/tmp/plan.json");
-    succeeded(TARGET, &plan, lab.script(TARGET, &plan, b"")?)?;
     let patience = Instant::now() + Duration::from_secs(30);
     loop {
         match lab.save(kept) {
@@ -177,12 +204,13 @@ struct Undisturbed {
 
 fn undisturbed(options: &Options, dir: &Path, kept: &Path) -> Result<Undisturbed> {
     let lab = Running::start(&options_of(options, dir, Some(kept)))?;
-    arm(&lab, 0, "before")?;
-    succeeded(TARGET, APPLY, lab.script(TARGET, APPLY, b"")?)?;
+    let host = options.story.host();
+    arm(&lab, host, 0, "before")?;
+    succeeded(host, APPLY, lab.script(host, APPLY, b"")?)?;
     let report = lab.control(&json!({"do": "kill-report"}))?;
     Ok(Undisturbed {
         calls: report["calls"].as_u64().unwrap_or_default(),
-        end: end_state(&lab)?,
+        end: end_state(options.story, &lab)?,
     })
 }
 
@@ -195,10 +223,16 @@ fn disturbed(
     wanted: &[String],
 ) -> Result<()> {
     let lab = Running::start(&options_of(options, dir, Some(kept)))?;
-    arm(&lab, point.call, point.side())?;
-    lab.script(TARGET, APPLY, b"")?;
-    succeeded(TARGET, APPLY, lab.script(TARGET, APPLY, b"")?)?;
-    let end = end_state(&lab)?;
+    let host = options.story.host();
+    arm(&lab, host, point.call, point.side())?;
+    lab.script(host, APPLY, b"")?;
+    match options.story {
+        Story::Whole | Story::Few => {
+            succeeded(host, APPLY, lab.script(host, APPLY, b"")?)?;
+        }
+        Story::Setup => setup::go_on(&lab, APPLY, point.after)?,
+    }
+    let end = end_state(options.story, &lab)?;
     let wanted: BTreeSet<&String> = wanted.iter().collect();
     let end: BTreeSet<&String> = end.iter().collect();
     let missing = wanted
@@ -214,53 +248,18 @@ fn disturbed(
     }
 }
 
-fn arm(lab: &Running, call: u64, when: &str) -> Result<()> {
-    lab.control(&json!({
-        "do": "kill-tool", "host": TARGET, "tool": "triton-apply", "call": call, "when": when,
-    }))
-    .map(drop)
+fn end_state(story: Story, lab: &Running) -> Result<Vec<String>> {
+    match story {
+        Story::Whole | Story::Few => restore::end_state(lab),
+        Story::Setup => setup::end_state(lab),
+    }
 }
 
-/// Everything that a restore leaves, but for times: zones, datasets, records; and whatever disagrees.
-fn end_state(lab: &Running) -> Result<Vec<String>> {
-    let mut state = demo::settled(lab)?;
-    state.extend(demo::destroys(lab)?);
-    let status = lab.control(&json!({"do": "status"}))?;
-    for host in status["hosts"].as_array().into_iter().flatten() {
-        for zone in host["zones"].as_array().into_iter().flatten() {
-            state.push(format!("zone {} {zone}", host["host"]));
-        }
-    }
-    for (service, path, keys) in [
-        ("sapi", "/instances", ["uuid", "service_uuid", "params"]),
-        // Which of the free addresses and MACs a zone gets is NAPI's to say; that no two have the same one is checked above.
-        (
-            "napi",
-            "/nics?limit=1000",
-            ["belongs_to_uuid", "nic_tag", "primary"],
-        ),
-        (
-            "vmapi",
-            "/vms?state=active&limit=1000",
-            ["uuid", "alias", "state"],
-        ),
-    ] {
-        let answer = lab.control(&json!({"do": "fetch", "service": service, "path": path}))?;
-        let records = answer["body"].as_array().cloned().unwrap_or_default();
-        let lines = records.iter().map(|record| {
-            let values = keys.map(|key| record[key].to_string());
-            format!("{service} {}", values.join(" "))
-        });
-        state.extend(lines);
-    }
-    let list = "zfs list -Hp -o name,origin,readonly,mountpoint -r zones";
-    let output = succeeded(TARGET, list, lab.script(TARGET, list, b"")?)?;
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    state.extend(
-        text.lines()
-            .map(|line| format!("dataset {}", timeless(line))),
-    );
-    Ok(state)
+fn arm(lab: &Running, host: &str, call: u64, when: &str) -> Result<()> {
+    lab.control(&json!({
+        "do": "kill-tool", "host": host, "tool": "triton-apply", "call": call, "when": when,
+    }))
+    .map(drop)
 }
 
 /// The line without the moments at which something was put aside.

@@ -7,7 +7,7 @@
 
 mod support;
 
-use lab::crash::{self, Options};
+use lab::crash::{self, Options, Story};
 use support::install;
 
 #[test]
@@ -17,9 +17,23 @@ fn a_run_killed_anywhere_is_finished_by_the_next() {
         full: false,
         runs: 60,
         seed: 1,
-        every_service: false,
+        story: Story::Few,
     };
     let verdict = crash::run(&options, &|line| eprintln!("{line}")).unwrap();
     assert_eq!(verdict.strayed, Vec::<String>::new());
     assert_eq!(verdict.runs, 60);
+}
+
+#[test]
+fn a_setup_killed_anywhere_is_finished_by_the_next_and_its_server_would_always_boot() {
+    let options = Options {
+        install: install(),
+        full: false,
+        runs: 16,
+        seed: 1,
+        story: Story::Setup,
+    };
+    let verdict = crash::run(&options, &|line| eprintln!("{line}")).unwrap();
+    assert_eq!(verdict.strayed, Vec::<String>::new());
+    assert_eq!(verdict.runs, 16);
 }

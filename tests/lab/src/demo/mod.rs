@@ -116,7 +116,7 @@ fn lose_and_restore(lab: &Running, survivors: Survivors, report: &mut Report) ->
     report.images = report::images_at_fault(&events);
     report.damaged = files::damaged(lab, target, &planted)?;
     report.files = planted.len();
-    report.inconsistencies = settled(lab)?;
+    report.inconsistencies = settled(lab, &[LOST])?;
     report.destroys = destroys(lab)?;
     Ok(())
 }
@@ -259,10 +259,10 @@ fn unhealthy(lab: &Running, target: &str, service: &str) -> Result<Option<String
 }
 
 /// Agents report every few seconds: what they have not told yet is no lie. What stays is.
-pub fn settled(lab: &Running) -> Result<Vec<String>> {
+pub fn settled(lab: &Running, given_up: &[&str]) -> Result<Vec<String>> {
     let patience = Instant::now() + Duration::from_secs(15);
     loop {
-        let answer = lab.control(&json!({"do": "check", "given_up": [LOST]}))?;
+        let answer = lab.control(&json!({"do": "check", "given_up": given_up}))?;
         let found = answer["inconsistencies"]
             .as_array()
             .cloned()

@@ -17,7 +17,7 @@ use crate::process::Group;
 use crate::state::{Record, Role};
 
 /// A boot takes 3 s on an idle machine; a busy one has to be very busy to need this.
-const LONGEST_BOOT: Duration = Duration::from_secs(180);
+const LONGEST_BOOT: Duration = Duration::from_secs(90);
 
 /// Powers the guest on and returns at once.
 pub fn power_on(record: &Record, number: usize) -> Result<()> {

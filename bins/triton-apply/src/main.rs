@@ -29,6 +29,7 @@ fn run(arguments: Arguments) -> Result<Exit, Failure> {
         product: concat!("triton-apply/", env!("CARGO_PKG_VERSION")).to_owned(),
         urls: arguments.urls.clone(),
         canceller,
+        known: Default::default(),
     };
     let world = World::here(options, plan.run).map_err(Failure::failed)?;
     let printer = EventPrinter::new(arguments.json, plan.steps.len());

@@ -31,6 +31,7 @@ pub fn run(common: &Common, arguments: &Lift) -> Result<Exit, Failure> {
         product: PRODUCT.to_owned(),
         urls: Vec::new(),
         canceller: Canceller::new(),
+        known: Default::default(),
     };
     let world = World::here(options, Uuid::new_v4()).map_err(Failure::failed)?;
     let peers = Trust::of(&host).peers().map_err(Failure::failed)?;

@@ -2,11 +2,14 @@
 // If a copy of the MPL was not distributed with this file, You can obtain one at https://mozilla.org/MPL/2.0/.
 //! The story of a setup: gather, look, plan, show, ask, apply. A run that was begun is gone on with, as it was planned.
 
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
 use apply::{RefusalKind, Scope, World, WorldOptions};
 use cli::events::{self, EventPrinter};
 use cli::{Common, Exit, Failure, confirm, install, notices, output, show, signals};
 use documents::event::Outcome;
-use documents::{Inventory, Plan};
+use documents::{Inventory, Plan, Uuid};
 use plan::setup::{named, run_of};
 use plan::{PlanError, SetupOptions, plan_setup};
 use platform::{Canceller, Host};
@@ -40,6 +43,7 @@ pub fn run(common: &Common, setup: &Setup) -> Result<Exit, Failure> {
         product: PRODUCT.to_owned(),
         urls: setup.whom.urls.clone(),
         canceller,
+        known: known(&inventory),
     };
     let world = World::here(options, plan.run).map_err(Failure::failed)?;
     let printer = EventPrinter::new(setup.json, plan.steps.len());
@@ -66,6 +70,16 @@ pub fn run(common: &Common, setup: &Setup) -> Result<Exit, Failure> {
         notices::remind(&plan.notices, &[]);
     }
     Ok(events::exit(&summary, interrupted.by()))
+}
+
+/// Offline nobody else tells where the servers are.
+fn known(inventory: &Inventory) -> BTreeMap<Uuid, (String, IpAddr)> {
+    let servers = inventory.servers.iter();
+    let known = servers.filter_map(|server| {
+        let address = server.admin_ip?;
+        Some((server.uuid, (server.hostname.clone(), address)))
+    });
+    known.collect()
 }
 
 /// A server that is a headnode half-way fits no guard: what was begun is finished by the plan it was begun with.

@@ -54,6 +54,7 @@ pub fn run(arguments: &Reserve) -> Result<Exit, Failure> {
         product: PRODUCT.to_owned(),
         urls: arguments.urls.clone(),
         canceller: Canceller::new(),
+        known: Default::default(),
     };
     let world = World::here(world, holder.uuid).map_err(Failure::failed)?;
     let napi = world.napi().map_err(Failure::failed)?;

@@ -47,6 +47,7 @@ pub fn run(arguments: Arguments) -> Result<Exit, Failure> {
         product: PRODUCT.to_owned(),
         urls: arguments.urls.clone(),
         canceller,
+        known: Default::default(),
     };
     let world = World::here(options, plan.run).map_err(Failure::failed)?;
     let printer = EventPrinter::new(arguments.json, plan.steps.len());

@@ -3,14 +3,13 @@
 //! The journal of a run: the plan itself and every event, each on disk before what it brackets goes on. Content of retired
 //! records is kept beside it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard};
 
-use documents::event::Outcome;
 use documents::plan::{Step, StepId};
 use documents::{Digest, Event, Plan, Uuid, read};
 use platform::Host;
@@ -65,22 +64,35 @@ pub fn runs(host: &Host) -> Vec<Uuid> {
     names.iter().filter_map(|name| name.parse().ok()).collect()
 }
 
-/// The plan of a run that was begun and did not come to its end, neither as planned nor taken back.
+/// The plan of a run of which some steps were begun, and not taken back, and some are not done.
 pub fn unfinished(host: &Host, run: Uuid) -> Result<Option<Plan>, StepError> {
     let folder = PathBuf::from(FOLDER).join(run.to_string());
     let known = host.read_if_there(folder.join(EVENTS))?.unwrap_or_default();
     let events = read::events(&known).map_err(StepError::firm)?;
     let started = |event: &&Event| matches!(event, Event::RunStarted { .. });
-    let ended =
-        |event: &Event| matches!(event, Event::Summary(end) if end.outcome == Outcome::Done);
     let Some(Event::RunStarted { plan, .. }) = events.iter().rev().find(started) else {
         return Ok(None);
     };
-    if events.last().is_some_and(ended) {
-        return Ok(None);
-    }
     let bytes = host.read(folder.join(plan_file(plan)))?;
-    read::plan(&bytes).map(Some).map_err(StepError::firm)
+    let plan = read::plan(&bytes).map_err(StepError::firm)?;
+    let mut open: BTreeSet<&StepId> = plan.steps.iter().map(|step| &step.id).collect();
+    let mut begun = BTreeSet::new();
+    for event in &events {
+        match event {
+            Event::StepIntended { step, .. } => {
+                begun.insert(step);
+            }
+            Event::StepDone { step, .. } => {
+                open.remove(step);
+            }
+            Event::StepUndone { step, .. } => {
+                begun.remove(step);
+            }
+            _ => {}
+        }
+    }
+    let unfinished = !open.is_empty() && !begun.is_empty();
+    Ok(unfinished.then(|| plan.clone()))
 }
 
 fn plan_file(digest: &Digest) -> String {

@@ -28,6 +28,8 @@ pub struct WorldOptions {
     pub urls: Vec<(String, String)>,
     /// Ends looks and waits when cancelled; what changes something is let finish.
     pub canceller: Canceller,
+    /// Name and admin address of servers, for when no API tells them.
+    pub known: BTreeMap<Uuid, (String, IpAddr)>,
 }
 
 pub struct World {
@@ -47,6 +49,8 @@ pub struct World {
     restore_data: PathBuf,
     /// One request id for the whole run.
     request: Uuid,
+    /// Name and admin address of servers that somebody told of, for when no API does.
+    known: BTreeMap<Uuid, (String, IpAddr)>,
     /// Other servers that were asked for already.
     hosts: Mutex<BTreeMap<Uuid, Host>>,
     /// What the run holds beyond this headnode.
@@ -79,6 +83,7 @@ impl World {
             urls: options.urls.into_iter().collect(),
             restore_data,
             request,
+            known: options.known,
             hosts: Mutex::default(),
             majority: Majority::default(),
             local,
@@ -101,6 +106,7 @@ impl World {
             urls: self.urls.clone(),
             restore_data: self.restore_data.clone(),
             request: self.request,
+            known: self.known.clone(),
             hosts: Mutex::default(),
             majority: self.majority.clone(),
         }
@@ -132,14 +138,12 @@ impl World {
         if let Some(known) = self.hosts().get(&server) {
             return Ok(known.clone());
         }
-        let found = self.server(server)?;
-        let Some(address) = found.admin_ip() else {
-            return Err(StepError::firm(format!(
-                "neither CNAPI nor restore data knows an admin address of server {server}"
-            )));
+        let (server_name, address) = match self.known.get(&server) {
+            Some(known) => known.clone(),
+            None => self.asked_for(server)?,
         };
         let target = SshTarget {
-            server_name: found.hostname.unwrap_or_else(|| server.to_string()),
+            server_name,
             address,
             identity: None,
             known_hosts: None,
@@ -147,6 +151,17 @@ impl World {
         let host = Host::ssh(target).with_canceller(self.ends_commands.clone());
         self.hosts().insert(server, host.clone());
         Ok(host)
+    }
+
+    fn asked_for(&self, server: Uuid) -> Result<(String, IpAddr), StepError> {
+        let found = self.server(server)?;
+        let Some(address) = found.admin_ip() else {
+            return Err(StepError::firm(format!(
+                "neither CNAPI nor restore data knows an admin address of server {server}"
+            )));
+        };
+        let name = found.hostname.unwrap_or_else(|| server.to_string());
+        Ok((name, address))
     }
 
     /// By CNAPI, or by restore data while CNAPI is down, which may well be what is being restored.
@@ -185,6 +200,7 @@ impl World {
             urls,
             restore_data: PathBuf::from(documents::restore_data::FOLDER),
             request: Uuid::nil(),
+            known: BTreeMap::new(),
             hosts: Mutex::default(),
             majority: Majority::default(),
         }

@@ -41,6 +41,7 @@ fn case_apply() {
         product: "test/0".to_owned(),
         urls: Vec::new(),
         canceller: interrupted_when_asked(Path::new(&folder)),
+        known: Default::default(),
     };
     let world = World::here(world, Uuid::nil()).unwrap();
     let events: Mutex<Vec<Event>> = Mutex::default();

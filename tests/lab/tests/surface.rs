@@ -21,8 +21,28 @@ const UNCALLED: &[(&str, &str)] = &[
         "triton-hn-setup asks it how a server was booted; in this run none is to become a headnode",
     ),
     (
+        "reboot",
+        "triton-apply tells a server with it that is to be a headnode; in this run none is",
+    ),
+    (
+        "sdc-usbkey set-variable",
+        "triton-apply sends a medium to the network again with it; in this run nothing is taken back",
+    ),
+    (
+        "sdcadm create",
+        "people bring clusters to three members with it, as triton-hn-setup tells them",
+    ),
+    (
+        "sdcadm post-setup",
+        "people bring clusters to three members with it, as triton-hn-setup tells them",
+    ),
+    (
         "ssh-keygen",
         "triton-sync-data trust makes a key with it; in this run operators' keys do",
+    ),
+    (
+        "svccfg",
+        "triton-apply has SMF take services over with it; in this run no headnode is made",
     ),
     (
         "svcs",

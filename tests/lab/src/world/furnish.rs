@@ -190,8 +190,10 @@ const EXTRA: [(&str, &str); 6] = [
     ("joysetup/agentsetup.sh", "# agentsetup.sh\n"),
     ("joysetup/cn_tools.tar.gz", "cn_tools"),
     ("joysetup/joysetup.sh", "# joysetup.sh\n"),
-    ("sdcadm/sdcadm.sh", "# the sdcadm that is deployed\n"),
+    ("sdcadm/sdcadm.sh", SDCADM),
 ];
+
+const SDCADM: &str = "# the sdcadm that is deployed\n";
 
 const LOADER_CONF: &str = include_str!("../../../fixtures/platform/loader.conf");
 
@@ -212,6 +214,7 @@ fn boot_files(key: &Path) -> io::Result<()> {
     ] {
         write(&key.join(path), format!("{path}\n"), 0o644)?;
     }
+    write(&key.join("sdcadm-install.sh"), SDCADM, 0o755)?;
     write(&key.join("boot/loader.conf"), LOADER_CONF, 0o644)
 }
 

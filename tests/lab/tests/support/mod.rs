@@ -28,9 +28,15 @@ pub struct Scene {
 
 /// A datacenter that nothing has happened to yet.
 pub fn up() -> Scene {
+    with(|_| ())
+}
+
+/// One that is otherwise.
+pub fn with(how: impl FnOnce(&mut Options)) -> Scene {
     let folder = tempfile::Builder::new().prefix("lab").tempdir().unwrap();
     let mut options = Options::new(folder.path().join("dc"), install());
     options.timings.scale = 0.02;
+    how(&mut options);
     let lab = Running::start(&options).unwrap();
     Scene {
         lab,

@@ -4,10 +4,14 @@
 // Helpers of tests may panic as tests do.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod support;
+
 use documents::inventory::Inventory;
-use documents::{Timestamp, read};
+use documents::{Plan, Timestamp, read};
 use plan::setup::{Accepted, GUARDS, Medium, Own, Prospect, Seen, Shard, Verdict, check, named};
+use plan::{SetupOptions, plan_setup};
 use serde_json::{Value, json};
+use support::catalogue;
 
 const AT: &str = "2026-11-24T00:00:00Z";
 const IMAGE: &str = "5a9bdc5b-0000-4000-8000-000000000001";
@@ -291,4 +295,130 @@ fn a_server_named_twice_is_one_and_one_that_nobody_knows_is_named() {
     assert_eq!(twice.len(), 1);
     let error = named(&inventory, &["server9".to_owned()]).unwrap_err();
     assert!(error.contains("server9"), "{error}");
+}
+
+/// A headnode with a member of each cluster, and three compute nodes.
+fn one_headnode() -> Inventory {
+    let mut facts = facts();
+    facts["dc"]["sapi_app"] = json!(uuid(90));
+    facts["servers"] = json!([
+        server(1, true),
+        server(2, false),
+        server(3, false),
+        server(4, false)
+    ]);
+    let instances = facts["instances"].as_array_mut().unwrap();
+    for (number, service) in ["binder", "manatee", "moray"].into_iter().enumerate() {
+        let mut member = instances[0].clone();
+        member["uuid"] = json!(uuid(110 + number as u8));
+        member["service"] = json!(service);
+        member["alias"] = json!(format!("{service}0"));
+        member["nics"][0]["ip"] = json!(format!("10.99.99.{}", 11 + number));
+        instances.push(member);
+    }
+    inventory(&facts)
+}
+
+fn plan_of(inventory: &Inventory, servers: &[&str], offline: bool, seen: &Seen) -> Plan {
+    let options = SetupOptions {
+        servers: servers.iter().map(|name| (*name).to_owned()).collect(),
+        accepted: Accepted::default(),
+        offline,
+        made_by: "test".to_owned(),
+    };
+    let prospects: Vec<Prospect> = named(inventory, &options.servers)
+        .unwrap()
+        .iter()
+        .map(|server| Prospect {
+            server: server.uuid,
+            at: AT.parse::<Timestamp>().unwrap(),
+            seen: Ok(seen.clone()),
+        })
+        .collect();
+    plan_setup(inventory, &catalogue(), &prospects, &options).unwrap()
+}
+
+#[test]
+fn servers_reboot_one_after_the_other_and_only_what_is_written_whole_reboots() {
+    let plan = plan_of(&one_headnode(), &["server3", "server2"], false, &seen());
+    assert_eq!(plan.refusals, []);
+    let needs = |id: &str| -> Vec<String> {
+        let step = plan.step(&id.into()).unwrap();
+        step.needs.iter().map(|need| need.0.clone()).collect()
+    };
+    assert_eq!(needs("server2/reboot"), ["server2/medium"]);
+    assert_eq!(
+        needs("server3/reboot"),
+        ["server3/medium", "server2/headnode"]
+    );
+    assert_eq!(
+        needs("server2/medium"),
+        ["server2/toolkit", "server2/usbkey"]
+    );
+    assert_eq!(needs("dc/reserve"), ["server2/known", "server3/known"]);
+    // The second trusts the first, too.
+    let trust = serde_json::to_value(&plan.step(&"server3/trust".into()).unwrap().verb).unwrap();
+    assert_eq!(trust["with"]["with"], json!([uuid(1), uuid(2)]));
+}
+
+#[test]
+fn what_a_person_must_do_is_said_in_commands() {
+    let said = |servers: &[&str]| -> Vec<String> {
+        let plan = plan_of(&one_headnode(), servers, false, &seen());
+        plan.notices.into_iter().map(|notice| notice.text).collect()
+    };
+    let three = said(&["server2", "server3"]);
+    for command in [
+        "sdcadm post-setup ha-binder server1 server2 server3",
+        "sdcadm post-setup ha-manatee -s server2 -s server3",
+        "sdcadm create moray -s server2,server3",
+        "sdcadm create dhcpd -s server2,server3 --dev-allow-multiple-instances",
+    ] {
+        assert!(
+            three.iter().any(|text| text.ends_with(command)),
+            "{command}: {three:#?}"
+        );
+    }
+    let two = said(&["server2"]);
+    assert!(
+        two.iter()
+            .any(|text| text.contains("1 of three members, and room for 2")),
+        "{two:#?}"
+    );
+}
+
+#[test]
+fn what_a_guard_refuses_is_a_refusal_of_the_plan_which_then_has_no_steps() {
+    let broken = Seen {
+        whole: false,
+        ..seen()
+    };
+    let plan = plan_of(&one_headnode(), &["server2"], false, &broken);
+    assert!(
+        plan.refusals[0].text.starts_with("set-up: "),
+        "{:?}",
+        plan.refusals
+    );
+    assert_eq!(plan.steps, []);
+}
+
+#[test]
+fn the_same_facts_give_the_same_plan_which_is_whole_and_read_back() {
+    let all = ["server2", "server3", "server4"];
+    for offline in [false, true] {
+        for count in 1..=all.len() {
+            let plan = plan_of(&one_headnode(), &all[..count], offline, &seen());
+            let again: Vec<&str> = all[..count].iter().rev().copied().collect();
+            let again = plan_of(&one_headnode(), &again, offline, &seen());
+            let bytes = serde_json::to_vec(&plan).unwrap();
+            assert_eq!(bytes, serde_json::to_vec(&again).unwrap());
+            assert_eq!(read::plan(&bytes).unwrap(), plan);
+            let asks_apis = ["wait.server", "medium.sync", "addresses.reserve"];
+            let online = plan
+                .steps
+                .iter()
+                .any(|step| asks_apis.contains(&step.verb.name()));
+            assert_eq!(online, !offline);
+        }
+    }
 }

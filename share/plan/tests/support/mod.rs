@@ -2,6 +2,9 @@
 // If a copy of the MPL was not distributed with this file, You can obtain one at https://mozilla.org/MPL/2.0/.
 //! A datacenter to plan for: three headnodes, the first of which is lost.
 
+// No test uses all of it.
+#![allow(dead_code)]
+
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 

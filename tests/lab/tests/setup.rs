@@ -199,3 +199,35 @@ fn with_no_api_at_all_a_headnode_is_made_by_ssh_alone() {
         "bootparams | grep -q headnode=true && triton-sync-data trust ls | grep -q headnode0",
     );
 }
+
+#[test]
+fn after_a_loss_a_compute_node_becomes_the_third_headnode_and_the_commands_that_were_printed_hold()
+{
+    let scene = with(|options| options.convertible = 1);
+    scene.ok(
+        "headnode1",
+        "triton-svc-restore reserve --yes && triton-sync-data",
+    );
+    scene.lose("headnode0");
+    let restored = scene.run("headnode1", "triton-svc-restore --lost headnode0 --yes");
+    assert_eq!(restored.status.code(), Some(0), "{}", err(&restored));
+    scene.ok("headnode1", "triton-hn-setup cn0 --yes");
+    let said = err(&restored);
+    let commands = said.lines().filter_map(|line| {
+        line.find("sdcadm post-setup ha-")
+            .or(line.find("sdcadm create moray"))
+            .map(|at| &line[at..])
+    });
+    let commands: Vec<String> = commands
+        .map(|command| command.replace("SERVER", "cn0"))
+        .collect();
+    assert_eq!(commands.len(), 3, "{said}");
+    for command in commands {
+        scene.ok("headnode1", &command);
+    }
+    assert_eq!(
+        scene.inconsistencies_without(&["headnode0"]),
+        Vec::<String>::new()
+    );
+    scene.ok("headnode1", "triton-usbkey-image status cn0");
+}

@@ -147,21 +147,28 @@ pub fn build(spec: &WorldSpec) -> Dc {
 pub fn add_instance(dc: &mut Dc, host: &str, service: &str, ordinal: usize) -> Uuid {
     let cluster = CLUSTERS.iter().position(|name| *name == service);
     let last = match cluster {
-        Some(cluster) => member_address(cluster, ordinal),
+        Some(cluster) if ordinal < 3 => member_address(cluster, ordinal),
+        Some(cluster) => REPLACED_MEMBER + 3 * cluster + ordinal % 3,
         None => ADDITIONAL + dc.hosts.keys().position(|name| name == host).unwrap_or(0),
     };
     zones::add_core(dc, host, service, ordinal, last);
     images::install(dc);
     let uuid = id(&format!("vm {service}{ordinal}"));
+    // A person has told SAPI's service of the address that a restored SAPI has, as the restore says must be done.
+    let sapi = dc.running("sapi").first().and_then(|(_, vm)| vm.admin_ip());
     let host = dc.hosts.get_mut(host);
     if let Some(vm) = host.and_then(|host| host.vms.get_mut(&uuid)) {
         vm.ran_user_script = false;
+        if let (Some(ip), "binder") = (sapi, service) {
+            vm.props["customer_metadata"]["sapi-url"] = serde_json::json!(format!("http://{ip}"));
+        }
     }
     uuid
 }
 
-/// Last part of the first admin address of instances that come later.
-const ADDITIONAL: usize = 85;
+/// Last part of the first admin address of instances that come later, and of members that take the place of lost ones.
+const ADDITIONAL: usize = 80;
+const REPLACED_MEMBER: usize = 90;
 
 /// Last part of the admin address of a cluster's member.
 fn member_address(cluster: usize, number: usize) -> usize {

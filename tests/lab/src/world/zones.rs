@@ -5,7 +5,7 @@
 use serde_json::{Map, Value, json};
 
 use super::{CANARY, add_dataset, id};
-use crate::model::{Dc, Vm};
+use crate::model::{Dc, HostState, Vm};
 use crate::physics::mount;
 
 /// Services with a delegate dataset.
@@ -197,9 +197,10 @@ fn resolvers(dc: &Dc, service: &str) -> Value {
     }
 }
 
-/// Addresses of the binders, of which each headnode has one.
+/// Addresses of the binders on hosts that live.
 pub fn binders(dc: &Dc) -> Vec<String> {
-    let zones = dc.hosts.values().flat_map(|host| host.vms.values());
+    let live = dc.hosts.values().filter(|host| host.state == HostState::Up);
+    let zones = live.flat_map(|host| host.vms.values());
     let binders = zones.filter(|vm| vm.role() == Some("binder"));
     let addresses = binders.filter_map(Vm::admin_ip);
     let mut addresses: Vec<_> = addresses.collect();

@@ -84,9 +84,14 @@ impl Scene {
 
     /// What the consistency checker finds, once the agents had time to report.
     pub fn inconsistencies(&self) -> Vec<String> {
+        self.inconsistencies_without(&[])
+    }
+
+    /// The same, where some hosts are given up for good.
+    pub fn inconsistencies_without(&self, given_up: &[&str]) -> Vec<String> {
         let patience = Instant::now() + Duration::from_secs(15);
         loop {
-            let answer = self.control(json!({"do": "check"}));
+            let answer = self.control(json!({"do": "check", "given_up": given_up}));
             let found: Vec<String> =
                 serde_json::from_value(answer["inconsistencies"].clone()).unwrap();
             if found.is_empty() || Instant::now() > patience {

@@ -117,7 +117,13 @@ fn a_server_that_comes_up_as_a_compute_node_again_is_not_taken_for_a_headnode() 
         "headnode0",
         &format!("{without} | triton-apply --yes --json"),
     );
-    assert_eq!(failed.status.code(), Some(4), "{}", err(&failed));
+    assert_eq!(
+        failed.status.code(),
+        Some(4),
+        "{}{}",
+        out(&failed),
+        err(&failed)
+    );
     assert!(
         out(&failed).contains("tries the network before the boot medium"),
         "{}",

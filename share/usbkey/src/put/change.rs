@@ -21,7 +21,7 @@ impl Change<'_> {
     pub(super) fn make(&self, medium: &Path, stamp: &str, parks: bool) -> Result<Written, Error> {
         let path = medium.join(&self.wanted.path);
         let folder = path.parent().unwrap_or(medium);
-        fs::create_dir_all(folder).map_err(|error| Error::file("make", folder, error))?;
+        make_folder(medium, folder)?;
         let new = with_suffix(&path, NEW);
         copy(self.item, &new, &self.wanted)?;
         keep_mode(self.item, &new);
@@ -43,7 +43,7 @@ impl Change<'_> {
         let name = format!("parked-{stamp}/{}", self.wanted.path);
         let kept = medium.join(&name);
         let folder = kept.parent().unwrap_or(medium);
-        fs::create_dir_all(folder).map_err(|error| Error::file("make", folder, error))?;
+        make_folder(medium, folder)?;
         if !kept.exists() {
             let new = with_suffix(&kept, NEW);
             copy(old, &new, &entry_of(&self.wanted.path, old)?)?;
@@ -52,6 +52,18 @@ impl Change<'_> {
         }
         Ok(name)
     }
+}
+
+/// Folders of the medium and never the medium itself: where it is gone, its mountpoint would be filled instead.
+fn make_folder(medium: &Path, folder: &Path) -> Result<(), Error> {
+    let mut missing: Vec<&Path> = folder
+        .ancestors()
+        .take_while(|above| *above != medium && !above.exists())
+        .collect();
+    while let Some(next) = missing.pop() {
+        fs::create_dir(next).map_err(|error| Error::file("make", next, error))?;
+    }
+    Ok(())
 }
 
 /// Writes a new file down to the medium, and reads it back.

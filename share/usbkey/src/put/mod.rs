@@ -180,6 +180,17 @@ mod tests {
     }
 
     #[test]
+    fn a_key_that_is_gone_is_not_made_anew_where_it_was_mounted() {
+        let key = key();
+        let wanted = tree(&[("os/20260313T002414Z/unix", "new unix")]);
+        let there = Tree::of_folder(key.path()).unwrap();
+        let changes = changes(&wanted, &there).unwrap();
+        fs::remove_dir_all(key.path()).unwrap();
+        assert!(changes[0].make(key.path(), STAMP, true).is_err());
+        assert!(!key.path().exists());
+    }
+
+    #[test]
     fn a_call_that_was_cut_off_is_finished_by_the_next() {
         let key = key();
         fs::write(key.path().join("config.triton-new"), "half").unwrap();

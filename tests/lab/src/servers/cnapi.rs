@@ -3,6 +3,7 @@
 //! CNAPI: servers as their agents report them, and whether they were heard of lately.
 
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use super::routing::{Answer, Ask, Route, Service, Versions, error, invalid, ok};
 use super::zone::{Zone, is_uuid, iso};
@@ -195,9 +196,13 @@ fn update(zone: &Zone, ask: &Ask<'_>) -> Answer {
 /// Without a job the order goes to the server's agent at once.
 fn reboot(zone: &Zone, ask: &Ask<'_>) -> Answer {
     let uuid = valid_uuid(ask)?;
-    required(zone, uuid)?;
+    let server = required(zone, uuid)?;
     let given = ask.params.keys().map(String::as_str);
     strict(given, &["drain", "nojob", "origin", "creator_uuid"])?;
+    if shown(zone, &server, &[])?["status"] != "running" {
+        let message = "Operation attempted on server which is not running";
+        return Err(error(409, "ServerNotRunning", message));
+    }
     let host = {
         let dc = zone.lab.dc();
         let mut hosts = dc.hosts.values();
@@ -208,7 +213,10 @@ fn reboot(zone: &Zone, ask: &Ask<'_>) -> Answer {
     if let Some(host) = host {
         machine::reboot(&zone.lab, &host);
     }
-    Ok(Response::empty(204))
+    match ask.params.get("nojob") == Some(&Value::Bool(true)) {
+        true => Ok(Response::empty(204)),
+        false => Ok(Response::json(202, &json!({ "job_uuid": Uuid::new_v4() }))),
+    }
 }
 
 /// cn-agent registers a server, or tells what changed on it.

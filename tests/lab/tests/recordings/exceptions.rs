@@ -104,6 +104,7 @@ const LIST: &[(&str, &str, Exception)] = &[
     ("napi", "223-delete-nic-x", ELSEWHERE),
     ("napi", "225-delete-nic-x", ELSEWHERE),
     ("napi", "207-provision-nic-fabric", NO_FABRICS),
+    ("cnapi", "93-reboot", NO_STATUS),
     ("cnapi", "25-get-server", NO_STATUS),
     ("cnapi", "123-get-server-3", NO_STATUS),
     ("cnapi", "126-list-three", NO_STATUS),
